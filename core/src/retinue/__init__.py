@@ -1,0 +1,1 @@
+"""Retinue: computer vision by name."""

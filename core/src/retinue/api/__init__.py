@@ -1,0 +1,33 @@
+"""The contracts that plug-in authors implement. Importing it imports torch; an entry module must not."""
+
+from retinue.api.callback import Callback
+from retinue.api.data import Batch, DataInfo, Dataset, Sample
+from retinue.api.image import read_image
+from retinue.api.metric import Metric, Statistic
+from retinue.api.model import split_outputs
+from retinue.api.nested import NestedLoss, NestedModel, NestedTransform
+from retinue.api.run import Run, RunState
+from retinue.api.task import Output, Task
+from retinue.api.transform import BatchTransform
+from retinue.hooks import Nested
+
+__all__ = [
+    "Batch",
+    "BatchTransform",
+    "Callback",
+    "DataInfo",
+    "Dataset",
+    "Metric",
+    "Nested",
+    "NestedLoss",
+    "NestedModel",
+    "NestedTransform",
+    "Output",
+    "Run",
+    "RunState",
+    "Sample",
+    "Statistic",
+    "Task",
+    "read_image",
+    "split_outputs",
+]

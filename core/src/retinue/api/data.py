@@ -1,0 +1,71 @@
+"""What a data set is, and what it says about itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch.utils.data
+
+Sample = dict[str, Any]
+"""One sample by key.
+
+`image`: torchvision.tv_tensors.Image, uint8, C x H x W with C = 1 or 3 (RGB).
+`label`: int (classification), float tensor C with ones and zeros (multilabel).
+`target`: float tensor T (regression).
+`path`: str, the file it came from, where there is one: messages name it.
+"""
+
+Batch = dict[str, Any]
+"""Samples of one batch by key: tensors stacked along a new first dimension, strings in a list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataInfo:
+    """What a data set holds; from it come the parameters that a spec may leave out, and the names on plots.
+
+    Attributes:
+        classes: names of the classes in label order; for regression, names of the target values.
+        channels: of every picture: 3 (RGB) or 1.
+        image_size: height and width, where every picture of the set has the same.
+        ignore_index: label that losses and metrics skip.
+    """
+
+    classes: tuple[str, ...] | None = None
+    channels: int = 3
+    image_size: tuple[int, int] | None = None
+    ignore_index: int | None = None
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes, or of target values in regression."""
+        return None if self.classes is None else len(self.classes)
+
+
+class Dataset(torch.utils.data.Dataset[Sample], ABC):
+    """Samples by index. Equal indices give equal samples; randomness belongs to the transforms.
+
+    Attributes:
+        info: what the set holds.
+        labels: the label of every sample, known without reading a picture; needed for stratified splits and
+            class weights.
+        in_memory: whether a sample costs neither reading nor decoding a file.
+    """
+
+    info: DataInfo
+    labels: Sequence[int] | None = None
+    in_memory: bool = False
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample:
+        """Return sample `index`, 0 <= index < len(self).
+
+        Raises:
+            retinue.errors.DataError: a file cannot be read; the message names it.
+        """

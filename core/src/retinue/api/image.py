@@ -1,0 +1,45 @@
+"""Reading a picture file, the same way for training, validation and prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torchvision import tv_tensors
+
+from retinue.errors import DataError
+
+
+def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
+    """Decode a picture whatever the file holds: palette, grey, 16 bit, RGBA, CMYK, an EXIF turn.
+
+    Args:
+        path: any format that Pillow reads; of an animation, the first frame.
+        channels: 3 for RGB, 1 for grey.
+
+    Returns:
+        uint8, channels x H x W.
+
+    Raises:
+        DataError: the file is missing, truncated or no picture.
+    """
+    try:
+        with Image.open(path) as file:
+            turned = ImageOps.exif_transpose(file)
+            pixels = np.array(_convert(turned, "RGB" if channels == 3 else "L"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: cannot be read as a picture ({error})") from error
+    return tv_tensors.Image(torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1))
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode.startswith("I"):
+        # Pillow clips 16-bit grey to 255 instead of scaling it.
+        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert(mode)
