@@ -105,3 +105,11 @@ class TrainingError(RetinueError):
     """Training that cannot go on."""
 
     exit_code = 1
+
+
+class Interrupted(RetinueError):
+    """Training that a signal stopped after a finished step."""
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal

@@ -1,10 +1,10 @@
 """What a plug-in's entry module imports: the marker, the hooks and the kinds. Never torch.
 
-    from retinue.hooks import Register, hookimpl
+from retinue.hooks import Register, hookimpl
 
-    @hookimpl
-    def retinue_models(register: Register) -> None:
-        register("unet", "retinue_unet.models:UNet", summary="2-D U-Net (Ronneberger et al., 2015)")
+@hookimpl
+def retinue_models(register: Register) -> None:
+    register("unet", "retinue_unet.models:UNet", summary="2-D U-Net (Ronneberger et al., 2015)")
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def retinue_datasets(register: Register) -> None:
 
 @hookspec
 def retinue_transforms(register: Register) -> None:
-    """Register transforms: called with parameters, return a callable sample -> sample or a retinue.api.BatchTransform."""
+    """Register transforms: called with parameters, return sample -> sample or a retinue.api.BatchTransform."""
 
 
 @hookspec
@@ -160,3 +160,21 @@ class Nested:
     """Marks a parameter that is itself a component: `Annotated[nn.Module, Nested("loss")]` arrives built."""
 
     kind: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        table = core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+        named = core_schema.union_schema([core_schema.str_schema(), table], mode="left_to_right")
+        return core_schema.no_info_after_validator_function(self._name, named)
+
+    def _name(self, value: str | dict[str, Any]) -> NestedTable:
+        return NestedTable(self.kind, {"use": value} if isinstance(value, str) else value)
+
+
+@dataclass(frozen=True)
+class NestedTable:
+    """A nested component as the spec has it, before its name is resolved."""
+
+    kind: str
+    table: dict[str, Any]

@@ -1,0 +1,54 @@
+"""The command `retinue`: one command, one file, imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from retinue.errors import RetinueError
+
+COMMANDS = {
+    "train": "Train what a spec says, or go on with a run.",
+    "evaluate": "Print a run's loss and metrics.",
+    "predict": "Print what a run's model sees in pictures.",
+    "check": "Check a spec without training.",
+    "list": "List components by kind.",
+    "describe": "Show a component: its parameters and where it comes from.",
+    "schema": "Print the JSON Schema of run specs.",
+    "plugins": "List installed plug-ins.",
+    "env": "Show versions and the device that training would use.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"retinue.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="retinue")
+def group() -> None:
+    """Computer vision by name: components from plug-ins, put together by a spec."""
+
+
+def main() -> None:
+    """Run the command line: exit 0 when done, 2 for the user's mistake, 1 for a failure."""
+    try:
+        group(prog_name="retinue")
+    except RetinueError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)

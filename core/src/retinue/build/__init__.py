@@ -1,0 +1,16 @@
+"""The bridge from names to things: Plan -> Trainer. The one package that sees both the plan and the engine."""
+
+from retinue.build.builder import Builder
+from retinue.build.sections import Section, build_loader, build_section, build_transforms
+from retinue.build.trainer import build_metrics, build_task, build_trainer
+
+__all__ = [
+    "Builder",
+    "Section",
+    "build_loader",
+    "build_metrics",
+    "build_section",
+    "build_task",
+    "build_trainer",
+    "build_transforms",
+]

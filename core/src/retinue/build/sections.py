@@ -1,0 +1,114 @@
+"""The data of a run, section by section."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from retinue.api import BatchTransform, DataInfo, Dataset, Sample
+from retinue.build.builder import Builder
+from retinue.data.keys import preserve_generators
+from retinue.data.loading import Loader
+from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.sampling import EpochBatches
+from retinue.data.splitting import Part, split_indices
+from retinue.errors import DataError
+from retinue.plan import Plan, PlannedDataset
+
+
+@dataclass(frozen=True)
+class Section:
+    """The data of one section, ready to be batched."""
+
+    dataset: Dataset
+    preparation: Preparation
+    mixing: list[BatchTransform]
+
+
+def build_section(builder: Builder, name: str) -> Section:
+    """Build the data set and the transforms of `train`, `val` or `test`.
+
+    Raises:
+        DataError: the data set is missing, empty, or the transforms are in an order that cannot be.
+    """
+    planned = builder.plan.data[name]
+    dataset = _take_part(builder.build(planned.dataset), planned, name)
+    if len(dataset) == 0:
+        raise DataError(f"data.{name} has no samples")
+    builder.facts.update(_known_facts(dataset.info, dataset.labels if name == "train" else None))
+    preparation, mixing = build_transforms(builder, planned, name)
+    return Section(dataset, preparation, mixing)
+
+
+def build_transforms(builder: Builder, planned: PlannedDataset, name: str) -> tuple[Preparation, list[BatchTransform]]:
+    """Build a section's transforms: those of samples, and those of whole training batches after them."""
+    built = [(transform.component.name, builder.build(transform)) for transform in planned.transforms]
+    mixing = [transform for _, transform in built if isinstance(transform, BatchTransform)]
+    if mixing and (name != "train" or not all(isinstance(t, BatchTransform) for _, t in built[-len(mixing) :])):
+        names = ", ".join(label for label, transform in built if isinstance(transform, BatchTransform))
+        raise DataError(f"data.{name}.transforms: {names} mixes whole batches: only in data.train, after all others")
+    return Preparation(built[: len(built) - len(mixing)]), mixing
+
+
+def _take_part(dataset: Dataset, planned: PlannedDataset, name: str) -> Dataset:
+    if planned.split is None:
+        return dataset
+    labels = dataset.labels if planned.split.stratified else None
+    parts = split_indices(len(dataset), labels, planned.split.fraction, planned.split.seed)
+    return Part(dataset, parts[0] if name == "train" else parts[1])
+
+
+def _known_facts(info: DataInfo, labels: Any) -> dict[str, Any]:
+    facts = {
+        "num_classes": info.num_classes,
+        "class_names": None if info.classes is None else list(info.classes),
+        "ignore_index": info.ignore_index,
+    }
+    if labels is not None and info.num_classes is not None:
+        facts["class_counts"] = torch.bincount(torch.as_tensor(labels), minlength=info.num_classes).tolist()
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def check_agreement(train: Section, val: Section | None) -> None:
+    """Refuse validation data whose labels mean something else.
+
+    Raises:
+        DataError: the classes differ.
+    """
+    ours, theirs = train.dataset.info.classes, val.dataset.info.classes if val else None
+    if ours is not None and theirs is not None and ours != theirs:
+        odd = sorted(set(ours) ^ set(theirs)) or ["their order"]
+        raise DataError(
+            f"data.train and data.val differ in their classes ({', '.join(odd[:8])}): name them by `classes`"
+        )
+
+
+def prepare_example(section: Section, seed: int) -> Sample:
+    """Return the first sample as it enters the first batch of its epoch."""
+    samples = PreparedSamples(section.dataset, section.preparation, seed)
+    with preserve_generators():
+        return samples[(0, 0)]
+
+
+def picture_facts(sample: Sample) -> dict[str, Any]:
+    """Return what a prepared picture says: its channels and its size."""
+    image = sample.get("image")
+    if not isinstance(image, torch.Tensor) or image.ndim != 3:
+        raise DataError(f"a prepared sample needs an `image` of channels x height x width; it has {sorted(sample)}")
+    return {"in_channels": image.shape[0], "image_size": list(image.shape[1:])}
+
+
+def build_loader(plan: Plan, section: Section, workers: int, device: torch.device, shuffle: bool) -> Loader:
+    """Build the batches of a section.
+
+    Raises:
+        DataError: with `drop_last` there would be none.
+    """
+    data, seed = plan.spec.data, plan.spec.seed
+    order = EpochBatches(len(section.dataset), data.batch_size, seed, shuffle, data.drop_last and shuffle)
+    if len(order) == 0:
+        raise DataError(f"data.batch_size is {data.batch_size}, of {order.size} samples drop_last leaves none")
+    samples = PreparedSamples(section.dataset, section.preparation, seed)
+    return Loader(samples, order, workers, pinned=device.type == "cuda")

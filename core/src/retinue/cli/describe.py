@@ -1,0 +1,60 @@
+"""retinue describe"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from pydantic.fields import FieldInfo
+
+from retinue.cli.output import json_option, open_registry, print_json, print_table
+from retinue.hooks import DATA_PARAMETERS, KINDS
+from retinue.plugins.components import locate_target
+from retinue.plugins.parameters import Signature, read_signature
+
+
+@click.command("describe")
+@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.argument("name")
+@json_option
+def command(kind: str, name: str, as_json: bool) -> None:
+    """Show the component NAME: parameters with type, default and meaning, and where it comes from."""
+    component = open_registry().resolve(kind, name)
+    signature = read_signature(component)
+    parameters = [_parameter(signature, name, field) for name, field in signature.model.model_fields.items()]
+    record = {
+        "kind": kind,
+        "name": component.canonical,
+        "summary": component.summary,
+        "plugin": component.plugin.id,
+        "distribution": component.plugin.distribution,
+        "version": component.plugin.version,
+        "source": locate_target(signature.target),
+        "deprecated": component.deprecated,
+        "parameters": parameters,
+        "framework_keys": dict(KINDS[kind].keys),
+    }
+    if as_json:
+        print_json(record)
+        return
+    click.echo(f"{kind} {component.canonical}: {component.summary}\n{component.plugin}, {record['source']}\n")
+    rows = [(p["name"], p["type"], p["default"], p["description"] or "") for p in parameters]
+    framework = [(key, "", "", f"{meaning} (the framework's key)") for key, meaning in KINDS[kind].keys]
+    print_table([("parameter", "type", "default", "meaning"), *rows, *framework])
+
+
+def _parameter(signature: Signature, name: str, field: FieldInfo) -> dict[str, Any]:
+    origin = DATA_PARAMETERS.get(name) if name in signature.from_data else None
+    return {
+        "name": name,
+        "type": _show_type(field.annotation),
+        "default": "(from the data set)" if origin else ("(required)" if field.is_required() else str(field.default)),
+        "description": field.description or origin,
+    }
+
+
+def _show_type(annotation: Any) -> str:
+    shown = (
+        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    )
+    return shown.replace("typing.", "").replace("pathlib.", "").replace("pathlib._local.", "")

@@ -1,0 +1,44 @@
+"""retinue list"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from retinue.cli.output import json_option, open_registry, print_json, print_table
+from retinue.hooks import KINDS
+from retinue.plugins.components import Component
+
+
+@click.command("list")
+@click.argument("kind", required=False, type=click.Choice(list(KINDS)))
+@click.option("--plugin", metavar="ID", help="Only this plug-in's; a family is listed name by name.")
+@json_option
+def command(kind: str | None, plugin: str | None, as_json: bool) -> None:
+    """List components of KIND, or of every kind. torch is not imported."""
+    registry = open_registry()
+    found = list(registry.components(kind, plugin))
+    if plugin is not None:
+        found = [member for component in found for member in _members(component)]
+    if as_json:
+        print_json([_as_record(component) for component in found])
+    else:
+        print_table([(c.kind, c.canonical, str(c.plugin), c.summary) for c in found])
+
+
+def _members(component: Component) -> list[Component]:
+    if not component.is_family:
+        return [component]
+    return [replace(component, name=name.split("/", 1)[1]) for name in component.list_members()]
+
+
+def _as_record(component: Component) -> dict[str, str | None]:
+    return {
+        "kind": component.kind,
+        "name": component.canonical,
+        "plugin": component.plugin.id,
+        "distribution": component.plugin.distribution,
+        "version": component.plugin.version,
+        "summary": component.summary,
+    }

@@ -1,0 +1,92 @@
+"""From a data set's samples to prepared ones: transforms under keys, and batches of what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import default_collate
+
+from retinue.api import Batch, Dataset, Sample
+from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
+from retinue.data.sampling import SampleKey
+from retinue.errors import DataError, RetinueError
+
+Transform = Callable[[Sample], Sample]
+
+
+class Preparation:
+    """The transforms of one section of the data, each with the name that messages give it."""
+
+    def __init__(self, transforms: Sequence[tuple[str, Transform]] = ()) -> None:
+        self.transforms = list(transforms)
+
+    def __call__(self, sample: Sample) -> Sample:
+        """Apply them in order.
+
+        Raises:
+            DataError: one of them fails; says which, and on what.
+        """
+        for name, transform in self.transforms:
+            try:
+                sample = transform(sample)
+            except RetinueError:
+                raise
+            except Exception as error:
+                raise DataError(
+                    f'transform "{name}" failed on {describe_sample(sample)}: {type(error).__name__}: {error}'
+                ) from error
+        return sample
+
+
+class PreparedSamples(torch.utils.data.Dataset[Any]):
+    """Batches of prepared samples by their keys; what each becomes depends on seed, epoch and index alone."""
+
+    def __init__(self, dataset: Dataset, preparation: Preparation, seed: int) -> None:
+        self.dataset = dataset
+        self.preparation = preparation
+        self.seed = seed
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        epoch, index = key
+        sample = self.dataset[index]
+        seed_generators(derive_key(Purpose.SAMPLE, self.seed, epoch, index))
+        return self.preparation(sample)
+
+    def __getitems__(self, keys: list[SampleKey]) -> Batch | RetinueError:
+        """Return a batch, or the error that a worker process could not raise without its traceback."""
+        with preserve_generators():
+            try:
+                return collate([self[key] for key in keys])
+            except RetinueError as error:
+                return error
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stack samples.
+
+    Raises:
+        DataError: their keys or sizes differ.
+    """
+    first = samples[0]
+    for sample in samples:
+        if sample.keys() != first.keys():
+            raise DataError(
+                f"{describe_sample(sample)} has {sorted(sample)}, {describe_sample(first)} has {sorted(first)}"
+            )
+        for key, value in sample.items():
+            if isinstance(value, torch.Tensor) and value.shape != first[key].shape:
+                raise DataError(
+                    f"{key}s of a batch differ in size: {describe_sample(first)} and {describe_sample(sample)}; "
+                    "a transform that gives them one size is needed, such as resize or center-crop"
+                )
+    batch: Batch = default_collate(samples)
+    return batch
+
+
+def describe_sample(sample: Sample) -> str:
+    """Name a sample in a message: its file, and the size of its picture."""
+    image = sample.get("image")
+    size = f" ({' x '.join(map(str, image.shape))}, {str(image.dtype)[6:]})" if isinstance(image, torch.Tensor) else ""
+    return f"{sample.get('path', 'a sample')}{size}"

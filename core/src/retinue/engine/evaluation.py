@@ -1,0 +1,23 @@
+"""Loss and metrics on data that is not learnt from."""
+
+from __future__ import annotations
+
+import torch
+
+from retinue.api import Task
+from retinue.data.loading import Loader
+from retinue.engine.devices import move_batch, scale_image
+from retinue.engine.meters import Meter
+
+
+@torch.inference_mode()
+def evaluate(task: Task, loader: Loader, meter: Meter) -> dict[str, float]:
+    """Return `loss` and every metric over all samples, each counted once; the task is left in eval mode.
+
+    The samples' keys are those of epoch 0, so that every evaluation sees the same pictures.
+    """
+    task.eval()
+    meter.reset()
+    for batch in loader.batches(epoch=0):
+        meter.update(task(scale_image(move_batch(batch, meter.device))))
+    return meter.compute()

@@ -1,0 +1,51 @@
+"""Lengths of time in a run: "5ep" is five epochs, "500it" five hundred optimizer steps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_PATTERN = re.compile(r"^(\d+(?:\.\d+)?)(ep|it)$")
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of time in a run.
+
+    Attributes:
+        amount: how many; fractions of an epoch are allowed.
+        unit: "ep" or "it".
+    """
+
+    amount: float
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        """Read "5ep", "0.5ep" or "500it".
+
+        Raises:
+            ValueError: it is neither.
+        """
+        match = _PATTERN.match(text)
+        if match is None or (match[2] == "it" and "." in match[1]):
+            raise ValueError(f'a length of time such as "5ep" (epochs) or "500it" (steps) is needed, this is "{text}"')
+        return cls(float(match[1]), match[2])
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Return it as a number of optimizer steps."""
+        return round(self.amount * (steps_per_epoch if self.unit == "ep" else 1))
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{self.unit}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(
+            cls.parse,
+            core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        )

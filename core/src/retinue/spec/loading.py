@@ -1,0 +1,50 @@
+"""From a file to a checked RunSpec, torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retinue.errors import Problem
+from retinue.spec.layers import Layers, find_nulls, read_layers
+from retinue.spec.overrides import parse_overrides
+from retinue.spec.schema import RunSpec
+from retinue.validation import validate
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A spec that was read, with what is wrong about its keys and types.
+
+    Attributes:
+        layers: what it is made of; gives places.
+        spec: None where there are problems.
+        problems: everything that is wrong with keys and the spec's own types.
+    """
+
+    layers: Layers
+    spec: RunSpec | None
+    problems: list[Problem]
+
+
+def load_spec(path: str | Path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> LoadedSpec:
+    """Read a spec in TOML, YAML or JSON, its bases, and overrides.
+
+    Args:
+        path: the file; its suffix says its form.
+        overrides: `key.path=value` and `~key.path`, or {"key.path": value}.
+
+    Raises:
+        SpecError: a file cannot be read or is not well-formed, or an override does not fit.
+    """
+    layers = read_layers(Path(path), parse_overrides(overrides))
+    nulls = [
+        Problem(f'"{where[-1]}" has no value', layers.locate(where), note="leave the key out for its default")
+        for where in find_nulls(layers.values)
+    ]
+    checked = nulls or validate(RunSpec, layers.values, (), layers.locate)
+    if isinstance(checked, list):
+        return LoadedSpec(layers, None, checked)
+    return LoadedSpec(layers, checked, [])

@@ -1,0 +1,151 @@
+"""The run spec: every key, its type, its meaning and its default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from retinue.spec.durations import Duration
+
+
+class Table(BaseModel):
+    """A table of a spec; a key that it does not have is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ComponentTable(BaseModel):
+    """A component by name, with its own parameters beside `use`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    use: str = Field(description="name of the component", min_length=1)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The component's own parameters, as written."""
+        return dict(self.model_extra or {})
+
+
+def _name_alone(value: Any) -> Any:
+    return {"use": value} if isinstance(value, str) else value
+
+
+Component = Annotated[ComponentTable, BeforeValidator(_name_alone, json_schema_input_type=str | ComponentTable)]
+"""A table with `use`, or the name alone."""
+
+
+class SplitTable(Table):
+    """`split` of a data set: the first part trains, the rest validates."""
+
+    fraction: float = Field(gt=0, lt=1, description="share of the samples in the first part")
+    seed: int = Field(0, ge=0, description="of the draw that parts them")
+    stratified: bool = Field(True, description="keep the share of each class in both parts")
+
+
+class DatasetTable(ComponentTable):
+    """A data set by name, with what happens to its samples."""
+
+    transforms: list[Component] = Field([], description="what happens to each sample, in order")
+    split: SplitTable | None = Field(None, description="cut one set in two; the same in data.train and data.val")
+
+
+Dataset = Annotated[DatasetTable, BeforeValidator(_name_alone, json_schema_input_type=str | DatasetTable)]
+
+
+class DataTable(Table):
+    """[data]"""
+
+    batch_size: int = Field(32, ge=1, description="samples in a step, all processes together")
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="processes that prepare samples")
+    drop_last: bool = Field(False, description="leave out an epoch's last batch where it is smaller")
+    train: Dataset = Field(description="what to learn from")
+    val: Dataset | None = Field(None, description="what to validate on after each epoch")
+    test: Dataset | None = Field(None, description="what `evaluate --split test` takes")
+
+
+class SchedulerTable(ComponentTable):
+    """One learning-rate schedule; several multiply."""
+
+    every: Literal["epoch", "step"] = Field("epoch", description="when it advances")
+    warmup: Duration | None = Field(None, description="linear warm-up before it starts, such as 5ep or 500it")
+    metric: str | None = Field(None, description="what a plateau scheduler watches; default: val/loss")
+
+
+Scheduler = Annotated[SchedulerTable, BeforeValidator(_name_alone, json_schema_input_type=str | SchedulerTable)]
+
+
+def _one_alone(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+class EarlyStopTable(Table):
+    """`early_stop`: end a run that no longer improves."""
+
+    metric: str = Field(description="such as val/accuracy")
+    patience: Duration = Field(description="how long without a better value, such as 5ep")
+    mode: Literal["min", "max"] | None = Field(None, description="which direction is better; default: the metric's own")
+    min_delta: float = Field(0.0, ge=0, description="how much better counts as better")
+
+
+class TrainTable(Table):
+    """[train]: for how long and on what"""
+
+    epochs: int | None = Field(None, ge=1, description="passes over the training data")
+    steps: int | None = Field(None, ge=1, description="optimizer steps, in place of epochs")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N")
+    early_stop: EarlyStopTable | None = Field(None, description="end a run that no longer improves")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainTable:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("[train] needs either `epochs` or `steps`, and not both")
+        return self
+
+
+class BestTable(Table):
+    """`best`: which checkpoint is the best"""
+
+    metric: str = Field(description="such as val/accuracy")
+    mode: Literal["min", "max"] | None = Field(None, description="which direction is better; default: the metric's own")
+    keep: int = Field(1, ge=1, description="how many of the best are kept")
+
+
+class CheckpointTable(Table):
+    """[checkpoint]"""
+
+    every: Duration = Field(Duration(1, "ep"), description="time between checkpoints, such as 1ep or 500it")
+    best: BestTable | None = Field(None, description="default: the task's first metric on the validation data")
+    last: int = Field(1, ge=1, description="how many of the latest are kept; two at least are")
+
+
+class LogTable(Table):
+    """[log]"""
+
+    every: int = Field(50, ge=1, description="steps between two `step` records in metrics.jsonl")
+    tensorboard: bool = Field(True, description="write TensorBoard events")
+
+
+class RunSpec(Table):
+    """A run spec."""
+
+    spec: Literal[1] = Field(description="version of this file's form")
+    base: str | None = Field(None, description="another spec that this one builds on, relative to this file")
+    name: str = Field("run", pattern=r"^[\w][\w.-]*$", description="what the run is called; names its folder")
+    seed: int = Field(0, ge=0, lt=2**63, description="of every random draw")
+    task: Component = Field(ComponentTable(use="classification"), description="what a batch means")
+    data: DataTable = Field(description="what to learn from and validate on")
+    model: Component = Field(description="what learns")
+    loss: Component | None = Field(None, description="default: the task's")
+    optimizer: Component = Field(description="how it learns")
+    scheduler: Annotated[list[Scheduler], BeforeValidator(_one_alone)] = Field(
+        [], description="learning-rate schedules; several multiply"
+    )
+    metrics: dict[str, Component] | None = Field(
+        None, description="by the name they are logged under; default: the task's"
+    )
+    train: TrainTable = Field(description="for how long and on what")
+    checkpoint: CheckpointTable = Field(CheckpointTable(), description="what is kept")
+    callbacks: list[Component] = Field([], description="what else sees the run happen, in order")
+    log: LogTable = Field(LogTable(), description="what is written")

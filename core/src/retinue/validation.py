@@ -1,0 +1,226 @@
+"""What pydantic finds wrong, said as a person would say it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher, get_close_matches
+from os.path import commonprefix
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from retinue.documents import name_type
+from retinue.errors import Position, Problem
+from retinue.positions import Path
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Locate = Callable[[Path, bool], Position | None]
+"""Gives the place of the value at a path, or with True that of its key."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(model: type[M], values: Any, path: Path, locate: Locate) -> M | list[Problem]:
+    """Check plain data against a model as strictly as JSON does: no text passes for a number.
+
+    Args:
+        path: where `values` stands in its document.
+
+    Returns:
+        The validated model, or all that is wrong.
+    """
+    try:
+        text = json.dumps(values)
+    except (TypeError, ValueError):
+        return [
+            Problem(f"{found} cannot stand in a spec", locate(where, False)) for where, found in _foreign(values, path)
+        ]
+    try:
+        return model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        return _explain(error, model, path, locate)
+
+
+def closest(word: str, words: Iterable[str]) -> str | None:
+    """Return the word that was probably meant; of equally close ones, that which begins alike."""
+    word = _fold(word)
+    folded = {_fold(candidate): candidate for candidate in words}
+    found = get_close_matches(word, folded, n=5, cutoff=0.6)
+    best = max(
+        found, key=lambda near: (SequenceMatcher(None, near, word).ratio(), _shared_start(near, word)), default=None
+    )
+    return None if best is None else folded[best]
+
+
+def _fold(word: str) -> str:
+    return word.lower().replace("_", "-")
+
+
+def _shared_start(one: str, other: str) -> int:
+    return len(commonprefix([one, other]))
+
+
+def enumerate_words(words: Sequence[str], most: int = 12) -> str:
+    """Return the words as a list to read, cut where nobody would read on."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One of pydantic's errors: `wanted` where a value of another kind would do, else a whole `message`."""
+
+    where: Path
+    wanted: str | None
+    message: str
+    value: Any
+    detail: ErrorDetails
+
+
+def _explain(error: ValidationError, model: type[BaseModel], path: Path, locate: Locate) -> list[Problem]:
+    findings = [_find(detail, model, path) for detail in error.errors(include_url=False)]
+    wheres = [finding.where for finding in findings]
+    # Of a union, the member that got furthest is what the person meant.
+    deepest = [f for f in findings if not any(w[: len(f.where)] == f.where and len(w) > len(f.where) for w in wheres)]
+    by_place: dict[Path, list[_Finding]] = {}
+    for finding in deepest:
+        by_place.setdefault(finding.where, []).append(finding)
+    return [_problem(group, model, path, locate) for group in by_place.values()]
+
+
+def _find(detail: ErrorDetails, model: type[BaseModel], path: Path) -> _Finding:
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    where = (*path, *_spec_loc(model, detail["loc"], kind == "extra_forbidden"))
+    if kind == "literal_error":
+        return _Finding(where, str(context["expected"]).replace("'", '"'), "", value, detail)
+    if kind in _WANTED:
+        return _Finding(where, _WANTED[kind].format(**context), "", value, detail)
+    if kind == "value_error":
+        return _Finding(where, None, str(context["error"]), value, detail)
+    message = detail["msg"]
+    return _Finding(where, None, f"{message[:1].lower()}{message[1:]}, this is {_show(value)}", value, detail)
+
+
+def _problem(group: list[_Finding], model: type[BaseModel], path: Path, locate: Locate) -> Problem:
+    first = group[0]
+    kind, name = first.detail["type"], first.where[-1] if first.where else ""
+    if kind == "extra_forbidden":
+        keys = sorted(_keys_at(model, first.where[len(path) : -1]))
+        note = f"known: {enumerate_words(keys, 20)}" if keys else None
+        return Problem(f'unknown key "{name}"', locate(first.where, True), closest(str(name), keys), note)
+    if kind == "missing":
+        return Problem(f'"{name}" is missing', _nearest(first.where[:-1], locate))
+    # Of a union, a member that took the value and then refused it says more than those that could not take it.
+    refusals = [finding.message for finding in group if finding.wanted is None]
+    wanted = " or ".join(finding.wanted for finding in group if finding.wanted)
+    message = refusals[0] if refusals else f"{wanted} is needed, this is {_show(first.value)}"
+    return Problem(message, _nearest(first.where, locate), _meant(group))
+
+
+def _meant(group: list[_Finding]) -> str | None:
+    """Return the choice that a misspelt one is closest to."""
+    for finding in group:
+        if finding.detail["type"] == "literal_error" and isinstance(finding.value, str):
+            choices = re.findall(r'"([^"]*)"', finding.wanted or "")
+            return closest(finding.value, choices)
+    return None
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text",
+    "path_type": "a path",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "finite_number": "a finite number",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+    "string_too_short": "at least {min_length} characters",
+    "none_required": "nothing",
+}
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return name_type(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _nearest(path: Path, locate: Locate) -> Position | None:
+    """A default has no place of its own: what it stands in has."""
+    for length in range(len(path), -1, -1):
+        position = locate(path[:length], False)
+        if position is not None:
+            return position
+    return None
+
+
+def _spec_loc(model: type[BaseModel], loc: tuple[str | int, ...], ends_unknown: bool) -> Path:
+    """Leave out what pydantic adds for its own bookkeeping: the member of a union that was tried."""
+    path: list[str | int] = []
+    shapes: list[Any] = [model]
+    for number, part in enumerate(loc):
+        inner = [shape for outer in shapes for shape in _shapes_below(outer, part)]
+        if inner:
+            path.append(part)
+            shapes = inner
+        elif isinstance(part, int) or (ends_unknown and number == len(loc) - 1):
+            path.append(part)
+    return tuple(path)
+
+
+def _shapes_below(shape: Any, part: str | int) -> list[Any]:
+    """Return what may stand under `part` in a value of this type, unions opened."""
+    if _is_model(shape):
+        fields = {field.alias or name: field.annotation for name, field in shape.model_fields.items()}
+        return _open(fields[part]) if part in fields else []
+    arguments = get_args(shape)
+    if get_origin(shape) is dict:
+        return _open(arguments[1]) if isinstance(part, str) else []
+    return _open(arguments[0]) if arguments and isinstance(part, int) else []
+
+
+def _is_model(shape: Any) -> bool:
+    return isinstance(shape, type) and issubclass(shape, BaseModel)
+
+
+def _open(annotation: Any) -> list[Any]:
+    """Return the members of a union, or the type itself; of Annotated, what it annotates."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _open(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return [shape for member in get_args(annotation) for shape in _open(member)]
+    return [annotation]
+
+
+def _keys_at(model: type[BaseModel], loc: Path) -> set[str]:
+    shapes: list[Any] = [model]
+    for part in loc:
+        shapes = [inner for shape in shapes for inner in _shapes_below(shape, part)]
+    return {field.alias or name for shape in shapes if _is_model(shape) for name, field in shape.model_fields.items()}
+
+
+def _foreign(values: Any, path: Path) -> list[tuple[Path, str]]:
+    """Find what JSON cannot hold: TOML's dates and times, a Python object among overrides."""
+    if isinstance(values, dict):
+        return [found for key, value in values.items() for found in _foreign(value, (*path, str(key)))]
+    if isinstance(values, list):
+        return [found for number, value in enumerate(values) for found in _foreign(value, (*path, number))]
+    plain = values is None or isinstance(values, bool | int | float | str)
+    return [] if plain else [(path, name_type(values))]
