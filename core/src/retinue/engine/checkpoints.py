@@ -84,6 +84,10 @@ class CheckpointStore:
             self._relink(self.watch.link, ranked[0])
         self._remove_others(ranked)
 
+    def has(self, step: int) -> bool:
+        """Say whether there is a checkpoint of a step."""
+        return self.directory.checkpoint(step).is_dir()
+
     def _ranking(self) -> list[int]:
         """Return the steps whose checkpoints have the watched value, best first, of equals the earlier."""
         values = {step: self._value(step) for step in self.directory.checkpoint_steps()}

@@ -72,8 +72,8 @@ def fit(trainer: Trainer) -> None:
                 train_epoch(trainer)
                 if trainer.interruption.signal is None:
                     close_epoch(trainer)
-                else:
-                    save_checkpoint(trainer, {})
+            if not trainer.store.has(trainer.run.state.step):
+                save_checkpoint(trainer)
     finally:
         for callback in trainer.callbacks:
             callback.end(trainer.run)
@@ -98,7 +98,7 @@ def train_epoch(trainer: Trainer) -> None:
         if trainer.finished or trainer.interruption.signal is not None:
             break
         if state.step % trainer.save_every == 0 and state.batch < len(trainer.train):
-            save_checkpoint(trainer, {})
+            save_checkpoint(trainer)
 
 
 def train_step(trainer: Trainer, batch: Batch) -> Output:
@@ -136,8 +136,8 @@ def close_epoch(trainer: Trainer) -> None:
     trainer.history.append("epoch", state.epoch, state.step, values)
     for callback in trainer.callbacks:
         callback.epoch(run, values)
-    if improved or trainer.finished or state.step % trainer.save_every == 0:
-        save_checkpoint(trainer, values)
+    if improved or state.step % trainer.save_every == 0:
+        save_checkpoint(trainer)
 
 
 def note_best(trainer: Trainer, values: Mapping[str, float]) -> bool:
@@ -173,9 +173,10 @@ def images_per_second(trainer: Trainer) -> float:
     return trainer.images / max(time.perf_counter() - trainer.clock, 1e-9)
 
 
-def save_checkpoint(trainer: Trainer, values: Mapping[str, float]) -> None:
-    """Keep everything that moves."""
+def save_checkpoint(trainer: Trainer) -> None:
+    """Keep everything that moves; after a whole epoch, with what it logged."""
     run, state = trainer.run, trainer.run.state
+    values = state.values if state.batch == 0 else {}
     moving: dict[str, Any] = {
         "run": asdict(state),
         "optimizer": run.optimizer.state_dict(),

@@ -5,4 +5,9 @@ from retinue.hooks import Register, hookimpl
 
 @hookimpl
 def retinue_models(register: Register) -> None:
-    pass
+    register(
+        "*",
+        "retinue.builtin.torchvision.models:create",
+        summary="torchvision's classification models, such as torchvision/resnet18",
+        lister="retinue.builtin.torchvision.names:names",
+    )

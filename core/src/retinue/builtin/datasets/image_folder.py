@@ -1,0 +1,128 @@
+"""A folder of class folders of pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import MinLen
+
+from retinue.api import DataInfo, Dataset, Sample, read_image
+from retinue.builtin.datasets.folder import require_folder, visible_folders
+from retinue.builtin.datasets.names import did_you_mean, list_names, refuse_repeated
+from retinue.errors import DataError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""torchvision's, so that the same folder gives the same samples."""
+
+PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+
+
+class ImageFolder(Dataset):
+    """Pictures in root/CLASS/**/NAME.SUFFIX, as torchvision's ImageFolder takes them.
+
+    Every folder in `root` is a class, in alphabetical order. Pictures end in .jpg, .jpeg, .png, .ppm, .bmp, .pgm,
+    .tif, .tiff or .webp in any case; other files and hidden ones (.NAME) are left out. Links are followed.
+
+    Args:
+        root: the folder that holds the class folders.
+        classes: class names in label order, where the folders alone would not say them: a validation folder
+            that lacks one of the training classes needs it. A listed class may have no folder; a folder that
+            is not listed is an error.
+        channels: 3 for RGB, 1 for grey.
+
+    Raises:
+        DataError: a folder is missing, or a class has no picture.
+    """
+
+    labels: list[int]
+
+    def __init__(
+        self, root: Path, classes: Annotated[list[str], MinLen(1)] | None = None, channels: Literal[1, 3] = 3
+    ) -> None:
+        root = require_folder(root)
+        folders = _class_folders(root) if classes is None else _listed_folders(root, classes)
+        names = folders if classes is None else classes
+        self.paths: list[str] = []
+        self.labels = []
+        for name in folders:
+            pictures = _class_pictures(root, name, may_be_empty=classes is not None)
+            self.paths += pictures
+            self.labels += [names.index(name)] * len(pictures)
+        if not self.paths:
+            raise DataError(f"{root}: has no pictures of the classes {list_names(names)}")
+        self.info = DataInfo(classes=tuple(names), channels=channels)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        path = self.paths[index]
+        return {"image": read_image(path, self.info.channels), "label": self.labels[index], "path": path}
+
+
+def _class_folders(root: Path) -> list[str]:
+    folders = visible_folders(root)
+    if not folders:
+        loose = any(file.name.lower().endswith(SUFFIXES) for file in root.iterdir())
+        found = "pictures lie directly in it" if loose else "it has no folders"
+        raise DataError(f"{root}: has no class folders: {found}, and root/CLASS/picture.jpg is needed")
+    if PARTS.issuperset(name.lower() for name in folders):
+        raise DataError(
+            f"{root}: its folders ({list_names(folders)}) are parts of a data set, not classes; "
+            f'did you mean root = "{root / folders[0]}"?'
+        )
+    return folders
+
+
+def _listed_folders(root: Path, classes: list[str]) -> list[str]:
+    refuse_repeated(classes)
+    folders = visible_folders(root)
+    for name in folders:
+        if name not in classes:
+            raise DataError(
+                f"{root}: the folder {name} is not among the classes {list_names(classes)}{did_you_mean(name, classes)}"
+            )
+    return folders
+
+
+def _class_pictures(root: Path, name: str, may_be_empty: bool) -> list[str]:
+    folder = root / name
+    pictures = list(_walk_pictures(str(folder), {_identity(root), _identity(folder)}))
+    others = [] if pictures else sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
+    if pictures or (may_be_empty and not others):
+        return pictures
+    found = f"it has {list_names(others)}" if others else "it is empty"
+    remedy = "" if may_be_empty else "; remove the folder, or list the classes in `classes`"
+    raise DataError(f"{folder}: the class {name} has no pictures ({', '.join(SUFFIXES)}); {found}{remedy}")
+
+
+def _walk_pictures(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """Yield the pictures at any depth; a folder that was seen before, through a link, is not entered again."""
+    for entry in _sorted_entries(folder):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            identity = _identity(entry)
+            if identity not in seen:
+                seen.add(identity)
+                yield from _walk_pictures(entry.path, seen)
+        elif entry.name.lower().endswith(SUFFIXES):
+            if not entry.is_file():
+                raise DataError(f"{entry.path}: is a link to a file that does not exist")
+            yield entry.path
+
+
+def _sorted_entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+
+
+def _identity(place: Path | os.DirEntry[str]) -> tuple[int, int]:
+    status = os.stat(place)
+    return status.st_dev, status.st_ino

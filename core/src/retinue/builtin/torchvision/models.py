@@ -1,0 +1,49 @@
+"""torchvision's classification models, as they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torchvision.models
+from annotated_types import Ge
+from torch import nn
+
+from retinue.errors import DataError
+
+# Without it these two warn that their default will change.
+EXPLICIT: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": True}, "inception_v3": {"init_weights": True}}
+
+FIXED_SIZE = ("vit_", "maxvit_")
+SIZE = (224, 224)
+
+
+def create(
+    name: str,
+    num_classes: Annotated[int, Ge(1)],
+    in_channels: int = 3,
+    image_size: tuple[int, int] | None = None,
+) -> nn.Module:
+    """Build the torchvision model `name` with random weights.
+
+    Args:
+        name: as torchvision has it, such as "resnet18".
+        num_classes: values in the output, N x num_classes.
+        in_channels: of the pictures; torchvision's models take 3.
+        image_size: height and width of the pictures; vision transformers and MaxViT take 224 x 224 alone.
+
+    Raises:
+        DataError: the pictures have not the channels or the size that the model takes.
+    """
+    if in_channels != 3:
+        raise DataError(
+            f"torchvision/{name} takes pictures of 3 channels and the data set gives {in_channels}: "
+            'add { use = "rgb" } to the transforms'
+        )
+    if name.startswith(FIXED_SIZE) and image_size not in (None, SIZE):
+        height, width = image_size
+        raise DataError(
+            f"torchvision/{name} takes pictures of 224 x 224 and the data set gives {height} x {width}: "
+            'add { use = "resize", size = [224, 224] } to the transforms'
+        )
+    model: nn.Module = torchvision.models.get_model(name, num_classes=num_classes, **EXPLICIT.get(name, {}))
+    return model
