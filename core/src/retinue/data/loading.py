@@ -65,8 +65,10 @@ def choose_workers(wanted: int | str, in_memory: bool) -> int:
 
 
 def choose_threads(workers: int) -> int:
-    """Return how many threads torch gets, so that workers and it do not share cores."""
-    return max(1, count_cores() - workers)
+    """Return how many threads torch gets, so that workers and it do not share cores; OMP_NUM_THREADS is the most."""
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    cores = min(count_cores(), int(most)) if most.isdigit() else count_cores()
+    return max(1, min(cores, count_cores() - workers))
 
 
 def count_cores() -> int:
