@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from retinue.api import DataInfo, Task
+from retinue.api import DataInfo, Task, read_image
 from retinue.build import (
     Builder,
     build_loader,
@@ -30,6 +30,7 @@ from retinue.engine.devices import select_device
 from retinue.engine.evaluation import evaluate as evaluate_task
 from retinue.engine.history import read_history
 from retinue.engine.loop import Trainer, fit, restore_state
+from retinue.engine.mask_files import write_mask
 from retinue.engine.meters import Meter
 from retinue.engine.prediction import Picture, Predictor
 from retinue.errors import DataError, Interrupted, RunDirectoryError
@@ -105,7 +106,8 @@ class SavedRun:
     @cached_property
     def predictor(self) -> Predictor:
         """The task with the preprocessing of its validation data."""
-        return Predictor(self.task, self._preparation(), self.info.channels, self.info.image_size, self.device)
+        size = None if self.task.any_size else self.info.image_size
+        return Predictor(self.task, self._preparation(), self.info.channels, size, self.device)
 
     def predict(self, picture: Picture) -> dict[str, Any]:
         """Return what the model sees in one picture.
@@ -117,6 +119,18 @@ class SavedRun:
         if "error" in answer:
             raise DataError(answer["error"])
         return answer
+
+    def predict_files(self, paths: Sequence[Path], masks: Path | None = None) -> Iterator[dict[str, Any]]:
+        """Yield for each picture file its `path` and what the model sees in it; a mask is written to a file.
+
+        Args:
+            masks: folder for masks; default: `predictions` in the run directory.
+        """
+        folder = masks or self.directory.predictions
+        for path, answer in zip(paths, self.predictor.predict(paths), strict=True):
+            if "mask" in answer:
+                answer["mask"] = str(write_mask(answer["mask"], read_image(path), folder, path.stem))
+            yield {"path": str(path), **answer}
 
     def evaluate(self, split: str = "val") -> dict[str, float]:
         """Return loss and metrics on the `val` or `test` data, by `split/name`.

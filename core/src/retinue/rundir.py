@@ -6,6 +6,7 @@ run.lock        who made it: each component's plug-in, version and hash, and wha
 metrics.jsonl   what happened, one object a line
 log.txt         what was said
 checkpoints/    step-00001234/ and the links last and best
+predictions/    masks that `predict` wrote
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class RunDirectory:
     @property
     def log(self) -> Path:
         return self.path / "log.txt"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions"
 
     @property
     def checkpoints(self) -> Path:

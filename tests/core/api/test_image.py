@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
+from torchvision import tv_tensors
+
 from retinue.api import read_image
 from retinue.errors import DataError
-from torchvision import tv_tensors
 
 ORIENTATION = 0x0112
 RAMP = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)

@@ -1,13 +1,13 @@
 """Callbacks see a run happen.
 
-    for callback in callbacks: callback.start(run)
-    for epoch in epochs:
-        for batch in batches:
-            ...                                   # forward, backward, optimizer step
-            for callback in callbacks: callback.step(run, batch, output)
-        ...                                       # validation
-        for callback in callbacks: callback.epoch(run, values)
-    for callback in callbacks: callback.end(run)  # also after an error or an interruption
+for callback in callbacks: callback.start(run)
+for epoch in epochs:
+    for batch in batches:
+        ...                                   # forward, backward, optimizer step
+        for callback in callbacks: callback.step(run, batch, output)
+    ...                                       # validation
+    for callback in callbacks: callback.epoch(run, values)
+for callback in callbacks: callback.end(run)  # also after an error or an interruption
 """
 
 from __future__ import annotations

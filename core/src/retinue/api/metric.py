@@ -1,9 +1,9 @@
 """Metrics as sums over batches: merged, restarted and resumed by adding tensors.
 
-    sums = 0
-    for preds, target in batches:
-        sums += metric.statistic.measure(preds, target)
-    value = metric.compute(sums)
+sums = 0
+for preds, target in batches:
+    sums += metric.statistic.measure(preds, target)
+value = metric.compute(sums)
 """
 
 from __future__ import annotations

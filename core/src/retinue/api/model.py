@@ -26,7 +26,9 @@ def split_outputs(raw: Any) -> tuple[Tensor, list[Tensor]]:
         main = next((key for key in MAIN_KEYS if key in raw), None)
         if main is not None:
             return raw[main], [value for key, value in raw.items() if key != main and isinstance(value, Tensor)]
-        raise TypeError(f"the model returned a mapping with {sorted(raw)}: its main output must be under 'out' or 'logits'")
+        raise TypeError(
+            f"the model returned a mapping with {sorted(raw)}: its main output must be under 'out' or 'logits'"
+        )
     if isinstance(raw, tuple) and raw and isinstance(raw[0], Tensor):
         return raw[0], [value for value in raw[1:] if isinstance(value, Tensor)]
     raise TypeError(f"the model returned {type(raw).__name__}: a tensor, a mapping or a tuple of tensors is needed")

@@ -34,10 +34,12 @@ class Task(nn.Module, ABC):
     Attributes:
         default_loss: the loss where the spec names none.
         default_metrics: the metrics where the spec names none; the first decides which checkpoint is best.
+        any_size: whether `predict` takes pictures of other sizes than those learnt from as they are.
     """
 
     default_loss: ClassVar[str]
     default_metrics: ClassVar[Mapping[str, str]]
+    any_size: ClassVar[bool] = False
 
     def __init__(self, model: nn.Module, loss: nn.Module, info: DataInfo) -> None:
         super().__init__()

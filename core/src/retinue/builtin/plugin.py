@@ -9,6 +9,7 @@ def retinue_tasks(register: Register) -> None:
     register("classification", f"{package}.classification:Classification", summary="one class for each picture")
     register("multilabel", f"{package}.multilabel:Multilabel", summary="any number of classes for each picture")
     register("regression", f"{package}.regression:Regression", summary="one or several numbers for each picture")
+    register("segmentation", f"{package}.segmentation:Segmentation", summary="one class for each pixel")
 
 
 @hookimpl
@@ -25,6 +26,12 @@ def retinue_datasets(register: Register) -> None:
     )
     register("image-folder", f"{package}.image_folder:ImageFolder", summary="pictures in one folder for each class")
     register("csv", f"{package}.csv_file:CsvFile", summary="picture paths and labels or values in a CSV file")
+    register("mask-folder", f"{package}.mask_folder:MaskFolder", summary="pictures and their masks in two folders")
+    register(
+        "digit-scenes",
+        f"{package}.digit_scenes:DigitScenes",
+        summary="scenes of handwritten digits with masks, embedded",
+    )
     register("fake", f"{package}.fake:Fake", summary="learnable random pictures, for trying things out")
 
 
@@ -128,6 +135,7 @@ def retinue_metrics(register: Register) -> None:
     register("precision", f"{package}.classes:Precision", summary="share of a class's predictions that is right")
     register("recall", f"{package}.classes:Recall", summary="share of a class's samples that is found")
     register("f1", f"{package}.classes:F1", summary="harmonic mean of precision and recall")
+    register("iou", f"{package}.classes:IoU", summary="intersection over union, mean and of each class")
     register(
         "confusion-matrix", f"{package}.classes:ConfusionMatrix", summary="how often each class was taken for each"
     )

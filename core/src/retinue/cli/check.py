@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from retinue.cli.output import json_option, open_registry, print_json, print_table
-from retinue.errors import Problem, SpecError
+from retinue.cli.output import json_option, open_registry, print_json, print_table, warn_of_deprecated
+from retinue.errors import ComponentError, Problem, RetinueError, SpecError
 from retinue.plan import Plan, make_plan
 from retinue.spec.loading import load_spec
 
@@ -23,14 +23,15 @@ def command(spec: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     Prints every value with its origin, or every mistake with its place.
     """
-    registry = open_registry()
     try:
+        registry = open_registry()
         plan = make_plan(load_spec(spec, overrides), registry)
-    except SpecError as error:
+    except RetinueError as error:
         if not as_json:
             raise
-        print_json({"ok": False, "errors": [_as_record(problem, spec) for problem in error.problems]})
+        print_json({"ok": False, "errors": [_as_record(problem, spec) for problem in _problems(error)]})
         sys.exit(error.exit_code)
+    warn_of_deprecated(plan)
     from retinue.plan.values import list_values
 
     values = list(list_values(plan, _expected_from_data(plan)))
@@ -40,6 +41,12 @@ def command(spec: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     else:
         print_table([(_dotted(value.path), str(value.value), value.origin) for value in values])
         click.echo(f"\n{spec}: no mistakes")
+
+
+def _problems(error: RetinueError) -> list[Problem]:
+    if isinstance(error, SpecError):
+        return error.problems
+    return [error.problem if isinstance(error, ComponentError) else Problem(str(error))]
 
 
 def _as_record(problem: Problem, spec: Path) -> dict[str, Any]:

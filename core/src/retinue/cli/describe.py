@@ -8,6 +8,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from retinue.cli.output import json_option, open_registry, print_json, print_table
+from retinue.cli.type_names import show_type
 from retinue.hooks import DATA_PARAMETERS, KINDS
 from retinue.plugins.components import locate_target
 from retinue.plugins.parameters import Signature, read_signature
@@ -37,7 +38,8 @@ def command(kind: str, name: str, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    click.echo(f"{kind} {component.canonical}: {component.summary}\n{component.plugin}, {record['source']}\n")
+    click.echo(f"{kind} {component.canonical}: {component.summary}\n{component.plugin}, {record['source']}")
+    click.echo(f"deprecated: use {component.deprecated}\n" if component.deprecated else "")
     rows = [(p["name"], p["type"], p["default"], p["description"] or "") for p in parameters]
     framework = [(key, "", "", f"{meaning} (the framework's key)") for key, meaning in KINDS[kind].keys]
     print_table([("parameter", "type", "default", "meaning"), *rows, *framework])
@@ -45,16 +47,10 @@ def command(kind: str, name: str, as_json: bool) -> None:
 
 def _parameter(signature: Signature, name: str, field: FieldInfo) -> dict[str, Any]:
     origin = DATA_PARAMETERS.get(name) if name in signature.from_data else None
+    default = "(required)" if field.is_required() else str(field.get_default(call_default_factory=True))
     return {
         "name": name,
-        "type": _show_type(field.annotation),
-        "default": "(from the data set)" if origin else ("(required)" if field.is_required() else str(field.default)),
+        "type": show_type(field.annotation, field.metadata),
+        "default": "(from the data set)" if origin else default,
         "description": field.description or origin,
     }
-
-
-def _show_type(annotation: Any) -> str:
-    shown = (
-        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    )
-    return shown.replace("typing.", "").replace("pathlib.", "").replace("pathlib._local.", "")

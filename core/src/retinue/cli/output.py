@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.plugins.registry import Registry
+from retinue.plugins.registry import FAILED, Registry
+
+if TYPE_CHECKING:
+    from retinue.plan import Plan
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -17,9 +20,19 @@ def open_registry() -> Registry:
     """Return the registry; plug-ins that do not work get one line each on stderr."""
     registry = Registry()
     for plugin in registry.plugins:
-        if plugin.status in ("broken", "conflict", "incompatible"):
-            click.echo(f"warning: plug-in {plugin.id} ({plugin}) is {plugin.status}: {plugin.error}", err=True)
+        if plugin.status in FAILED:
+            click.echo(f"warning: plug-in {plugin.id} ({plugin}) is {plugin.condition}: {plugin.error}", err=True)
     return registry
+
+
+def warn_of_deprecated(plan: Plan) -> None:
+    """Print a line on stderr for each component that the spec names and its plug-in wants replaced."""
+    for planned in plan.components():
+        component = planned.component
+        position = plan.layers.locate((*planned.path, "use")) or plan.layers.locate(planned.path)
+        if component.deprecated and position:
+            message = f"{component.kind} {component.canonical} is deprecated: use {component.deprecated}"
+            click.echo(f"warning: {position}: {message}", err=True)
 
 
 def print_json(value: Any) -> None:

@@ -15,29 +15,36 @@ from retinue.cli.output import json_option, open_registry
 @click.command("predict")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for masks; default: RUN/predictions.")
 @json_option
-def command(run: Path, pictures: tuple[Path, ...], as_json: bool) -> None:
+def command(run: Path, pictures: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Print what RUN's best model sees in each picture; with --json one object a line.
 
-    RUN is a run directory, or a folder of runs for its latest.
+    RUN is a run directory, or a folder of runs for its latest. Masks are written as PNG files of class indices with
+    a palette, each with an overlay to look at.
     """
     registry = open_registry()
     from retinue.run import SavedRun
 
     failed = False
-    for path, answer in zip(pictures, SavedRun(run, registry).predictor.predict(pictures), strict=True):
+    for answer in SavedRun(run, registry).predict_files(pictures, out):
         failed |= "error" in answer
         if as_json:
-            click.echo(json.dumps({"path": str(path), **answer}, ensure_ascii=False))
+            click.echo(json.dumps(answer, ensure_ascii=False))
         else:
-            click.echo(_summarise(path, answer), err="error" in answer)
+            click.echo(_summarise(answer), err="error" in answer)
     sys.exit(2 if failed else 0)
 
 
-def _summarise(path: Path, answer: dict[str, Any]) -> str:
+def _summarise(answer: dict[str, Any]) -> str:
     if "error" in answer:
         return f"error: {answer['error']}"
+    path = answer["path"]
     if "label" in answer:
         others = ", ".join(f"{other['label']} {other['probability']:.1%}" for other in answer["top"][1:])
         return f"{path}: {answer['label']} {answer['probability']:.1%}" + (f"  ({others})" if others else "")
-    return f"{path}: {json.dumps(answer, ensure_ascii=False)}"
+    if "mask" in answer:
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in answer["classes"].items() if share)
+        return f"{path}: {answer['mask']}  ({shares})"
+    seen = {key: value for key, value in answer.items() if key != "path"}
+    return f"{path}: {json.dumps(seen, ensure_ascii=False)}"

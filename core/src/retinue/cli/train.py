@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from retinue.cli.output import json_option, open_registry
+from retinue.cli.output import json_option, open_registry, warn_of_deprecated
 from retinue.plan import make_plan
 from retinue.spec.loading import load_spec
 
@@ -35,7 +35,7 @@ def command(
     registry = open_registry()
     if spec is not None:
         # Mistakes in names are told before torch is imported.
-        make_plan(load_spec(spec, overrides), registry)
+        warn_of_deprecated(make_plan(load_spec(spec, overrides), registry))
     from retinue.run import train
 
     run = train(spec, overrides, out, resume, registry)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import pickle
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
+from retinue.engine.history import json_values
 from retinue.errors import RunDirectoryError
 from retinue.rundir import RunDirectory
+
+logger = logging.getLogger("retinue")
 
 WEIGHTS = "model.safetensors"
 STATE = "state.pt"
@@ -70,7 +76,7 @@ class CheckpointStore:
         beside.mkdir(parents=True)
         save_model(model, str(beside / WEIGHTS))
         torch.save(state, beside / STATE)
-        manifest = {"step": step, "epoch": epoch, "values": dict(values), "sha256": _hash_files(beside)}
+        manifest = {"step": step, "epoch": epoch, "values": json_values(values), "sha256": _hash_files(beside)}
         (beside / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         for path in (*beside.iterdir(), beside):
             _sync(path)
@@ -78,11 +84,15 @@ class CheckpointStore:
             shutil.rmtree(final)
         beside.rename(final)
         _sync(self.directory.checkpoints)
-        self._relink("last", step)
-        ranked = self._ranking()
-        if ranked:
-            self._relink(self.watch.link, ranked[0])
-        self._remove_others(ranked)
+        self._relink()
+        self._remove_others()
+
+    def cut(self, step: int) -> None:
+        """Drop what is later than `step`: a resumed run writes it anew, and it may be damaged."""
+        for later in self.directory.checkpoint_steps():
+            if later > step:
+                shutil.rmtree(self.directory.checkpoint(later))
+        self._relink()
 
     def has(self, step: int) -> bool:
         """Say whether there is a checkpoint of a step."""
@@ -103,14 +113,19 @@ class CheckpointStore:
         value: float | None = manifest["values"].get(self.watch.metric)
         return value
 
-    def _remove_others(self, ranked: list[int]) -> None:
+    def _remove_others(self) -> None:
         steps = self.directory.checkpoint_steps()
-        kept = {*steps[-self.last :], *ranked[: self.watch.keep]}
+        kept = {*steps[-self.last :], *self._ranking()[: self.watch.keep]}
         for step in steps:
             if step not in kept:
                 shutil.rmtree(self.directory.checkpoint(step))
 
-    def _relink(self, name: str, step: int) -> None:
+    def _relink(self) -> None:
+        self._link("last", self.directory.checkpoint_steps()[-1])
+        for best in self._ranking()[:1]:
+            self._link(self.watch.link, best)
+
+    def _link(self, name: str, step: int) -> None:
         link = self.directory.link(name)
         beside = link.with_name(f".{name}")
         beside.unlink(missing_ok=True)
@@ -120,6 +135,8 @@ class CheckpointStore:
 
 def find_checkpoint(directory: RunDirectory, *names: str) -> Path:
     """Return the checkpoint of the first link that leads to a whole one, else the latest whole one.
+
+    A damaged one that is passed over is named in the log.
 
     Raises:
         RunDirectoryError: there is none; says what is wrong with each.
@@ -133,6 +150,8 @@ def find_checkpoint(directory: RunDirectory, *names: str) -> Path:
         except RunDirectoryError as error:
             reasons.append(str(error))
         else:
+            for reason in reasons:
+                logger.warning("%s; %s is used in its place", reason, path.name)
             return path
     raise RunDirectoryError("; ".join(reasons) or f"{directory} has no checkpoint yet")
 
@@ -143,11 +162,11 @@ def check_whole(path: Path) -> None:
     Raises:
         RunDirectoryError: a file is missing or not what was written; names it.
     """
-    for name, digest in read_manifest(path)["sha256"].items():
-        file = path / Path(name).name
-        if not file.is_file():
+    digests = read_manifest(path)["sha256"]
+    for name in (WEIGHTS, STATE):
+        if not (path / name).is_file():
             raise RunDirectoryError(f"checkpoint {path} is damaged: {name} is missing")
-        if _hash_file(file) != digest:
+        if _hash_file(path / name) != digests.get(name):
             raise RunDirectoryError(f"checkpoint {path} is damaged: {name} is not what was written")
 
 
@@ -172,7 +191,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """
     try:
         load_model(model, path / WEIGHTS)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, SafetensorError) as error:
         raise RunDirectoryError(f"the weights of {path} do not fit the model: {error}") from error
 
 
@@ -184,6 +203,9 @@ def load_state(path: Path) -> dict[str, Any]:
     """
     try:
         state: dict[str, Any] = torch.load(path / STATE, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # torch's own message says how to execute it all the same.
+        raise RunDirectoryError(f"checkpoint {path}: {STATE} is refused: it holds more than plain data") from error
     except Exception as error:
         raise RunDirectoryError(f"checkpoint {path}: {STATE} cannot be read: {error}") from error
     return state

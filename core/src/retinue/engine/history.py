@@ -15,9 +15,8 @@ class History:
         self.path = path
 
     def append(self, event: str, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """Write one record; a value that is not finite is written as null, which JSON has."""
-        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        record = {"event": event, "epoch": epoch, "step": step, **finite}
+        """Write one record."""
+        record = {"event": event, "epoch": epoch, "step": step, **json_values(values)}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
@@ -31,8 +30,15 @@ class History:
         beside.replace(self.path)
 
 
+def json_values(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Return values as JSON has them: one that is not finite is null."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
 def read_history(path: Path) -> list[dict[str, object]]:
-    """Return the records of a metrics.jsonl."""
+    """Return the records of a metrics.jsonl; none where nothing was written yet."""
+    if not path.exists():
+        return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if math.isfinite(_step_of(line))]
 
 

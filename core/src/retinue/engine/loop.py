@@ -68,8 +68,10 @@ def fit(trainer: Trainer) -> None:
         for callback in trainer.callbacks:
             callback.start(trainer.run)
         with trainer.interruption:
-            while not trainer.finished and trainer.interruption.signal is None:
-                train_epoch(trainer)
+            # A signal in the last step leaves an epoch that is trained and not closed.
+            while trainer.interruption.signal is None and not (trainer.finished and trainer.run.state.batch == 0):
+                if not trainer.finished:
+                    train_epoch(trainer)
                 if trainer.interruption.signal is None:
                     close_epoch(trainer)
             if not trainer.store.has(trainer.run.state.step):
@@ -109,7 +111,7 @@ def train_step(trainer: Trainer, batch: Batch) -> Output:
         seed_generators(derive_key(Purpose.MIXING, trainer.seed, state.epoch, state.batch))
         for transform in trainer.mixing:
             batch = transform(batch)
-    seed_generators(derive_key(Purpose.STEP, trainer.seed, state.step))
+    seed_generators(derive_key(Purpose.STEP, trainer.seed, state.step), run.device)
     output: Output = run.task(scale_image(batch))
     # Not after the step: callbacks may look at the gradients.
     run.optimizer.zero_grad()
@@ -161,8 +163,8 @@ def record_step(trainer: Trainer, output: Output) -> None:
 def refuse_infinite(trainer: Trainer, loss: float) -> None:
     """Stop a run whose loss is no longer a number."""
     if not math.isfinite(loss):
-        kept = trainer.run.state.best_step.get(trainer.store.watch.metric)
-        last = f"the best checkpoint is that of step {kept}" if kept else "there is no checkpoint of this run yet"
+        steps = trainer.store.directory.checkpoint_steps()
+        last = f"the last checkpoint is that of step {steps[-1]}" if steps else "there is no checkpoint of this run yet"
         raise TrainingError(
             f"the loss is {loss} at step {trainer.run.state.step}; {last}. A lower optimizer.lr or a warm-up may help"
         )
@@ -174,15 +176,20 @@ def images_per_second(trainer: Trainer) -> float:
 
 
 def save_checkpoint(trainer: Trainer) -> None:
-    """Keep everything that moves; after a whole epoch, with what it logged."""
+    """Keep everything that moves; after a whole epoch, with what it logged.
+
+    Raises:
+        TrainingError: the loss is not finite; such weights must not push good ones out.
+    """
     run, state = trainer.run, trainer.run.state
+    refuse_infinite(trainer, float(trainer.train_meter.loss))
     values = state.values if state.batch == 0 else {}
     moving: dict[str, Any] = {
         "run": asdict(state),
         "optimizer": run.optimizer.state_dict(),
         "schedule": trainer.schedule.state(),
         "meter": trainer.train_meter.state(),
-        "loss": run.task.loss.state_dict(),
+        "task": {name: value for name, value in run.task.state_dict().items() if not name.startswith("model.")},
     }
     trainer.store.save(run.task.model, moving, state.step, state.epoch, values)
 
@@ -193,5 +200,6 @@ def restore_state(trainer: Trainer, moving: Mapping[str, Any]) -> None:
     trainer.run.optimizer.load_state_dict(moving["optimizer"])
     trainer.schedule.load_state(moving["schedule"], trainer.run.state.step)
     trainer.train_meter.load_state(moving["meter"])
-    trainer.run.task.loss.load_state_dict(moving["loss"])
+    trainer.run.task.load_state_dict(moving["task"], strict=False)
     trainer.history.cut(trainer.run.state.step)
+    trainer.store.cut(trainer.run.state.step)

@@ -36,7 +36,7 @@ class Meter:
     def update(self, output: Output) -> None:
         """Add one batch; nothing is read from the device."""
         size = len(output.target)
-        self.loss += output.loss.detach() * size
+        self.loss += output.loss.detach().to(self.dtype) * size
         self.count += size
         for statistic in dict.fromkeys(metric.statistic for metric in self.counted.values()):
             measured = statistic.measure(output.preds, output.target).to(self.dtype)
@@ -74,6 +74,7 @@ class Meter:
         for name, metric in self.foreign.items():
             metric.persistent(True)
             metric.load_state_dict(state["foreign"][name])
+            metric.to(self.device)
 
 
 def _foreign_state(metric: Any) -> dict[str, Any]:

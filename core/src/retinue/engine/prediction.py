@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2.functional import resize
 
-from retinue.api import Sample, Task, read_image
-from retinue.data.preparation import Preparation, collate
+from retinue.api import Task, read_image
+from retinue.data.preparation import Preparation
 from retinue.engine.devices import move_batch, scale_image
 from retinue.errors import DataError
 
@@ -40,53 +40,82 @@ class Predictor:
     device: torch.device
 
     def predict(self, pictures: Iterable[Picture]) -> Iterator[dict[str, Any]]:
-        """Yield a prediction for each picture, in order; for one that cannot be read, {"error": why}."""
-        waiting: list[Sample | DataError] = []
+        """Yield a prediction for each picture, in order; for one that cannot be read, {"error": why}.
+
+        A mask comes back in the picture's own size.
+        """
+        waiting: list[_Prepared | DataError] = []
         for picture in pictures:
-            sample = self._prepare(picture)
-            if len(waiting) == BATCH or not _fits(sample, waiting):
+            prepared = self._prepare(picture)
+            if len(waiting) == BATCH or not _fits(prepared, waiting):
                 yield from self._answer(waiting)
                 waiting = []
-            waiting.append(sample)
+            waiting.append(prepared)
         yield from self._answer(waiting)
 
-    def _prepare(self, picture: Picture) -> Sample | DataError:
+    def _prepare(self, picture: Picture) -> _Prepared | DataError:
         try:
             image = _read(picture, self.channels)
-            if self.size is not None and tuple(image.shape[-2:]) != self.size:
+            size = (image.shape[-2], image.shape[-1])
+            if self.size is not None and size != self.size:
                 image = resize(image, list(self.size))
-            return {"image": self.preparation({"image": image})["image"]}
+            return _Prepared(self.preparation({"image": image})["image"], size)
         except DataError as error:
             return error
 
     @torch.inference_mode()
-    def _answer(self, waiting: list[Sample | DataError]) -> Iterator[dict[str, Any]]:
-        readable = [item for item in waiting if not isinstance(item, DataError)]
+    def _answer(self, waiting: list[_Prepared | DataError]) -> Iterator[dict[str, Any]]:
+        images = [item.image for item in waiting if isinstance(item, _Prepared)]
         answers: list[dict[str, Any]] = []
-        if readable:
-            batch = scale_image(move_batch(collate(readable), self.device))
+        if images:
+            batch = scale_image(move_batch({"image": torch.stack(images)}, self.device))
             answers = self.task.predict(batch["image"])
         found = iter(answers)
         for item in waiting:
-            yield {"error": str(item)} if isinstance(item, DataError) else next(found)
+            yield {"error": str(item)} if isinstance(item, DataError) else _restore_size(next(found), item.size)
 
 
-def _fits(sample: Sample | DataError, waiting: list[Sample | DataError]) -> bool:
-    if isinstance(sample, DataError):
+@dataclass(frozen=True)
+class _Prepared:
+    """A picture as the model takes it, and the size that it came in."""
+
+    image: Tensor
+    size: tuple[int, int]
+
+
+def _fits(prepared: _Prepared | DataError, waiting: list[_Prepared | DataError]) -> bool:
+    if isinstance(prepared, DataError):
         return True
-    return all(isinstance(item, DataError) or item["image"].shape == sample["image"].shape for item in waiting)
+    return all(isinstance(item, DataError) or item.image.shape == prepared.image.shape for item in waiting)
+
+
+def _restore_size(answer: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
+    mask = answer.get("mask")
+    if mask is None or tuple(mask.shape) == size:
+        return answer
+    return {**answer, "mask": resize(tv_tensors.Mask(mask).unsqueeze(0), list(size))[0].as_subclass(Tensor)}
 
 
 def _read(picture: Picture, channels: int) -> tv_tensors.Image:
     if isinstance(picture, str | Path):
         return read_image(picture, channels)
     if isinstance(picture, Image.Image):
-        picture = np.array(picture.convert("RGB" if channels == 3 else "L"))
+        picture = np.array(ImageOps.exif_transpose(picture).convert("RGB" if channels == 3 else "L"))
     if isinstance(picture, np.ndarray):
-        picture = torch.from_numpy(picture.reshape(*picture.shape[:2], -1)).permute(2, 0, 1)
-    if picture.dtype != torch.uint8 or picture.ndim != 3 or picture.shape[0] != channels:
-        raise DataError(
-            f"a picture of {channels} x height x width in uint8 is needed, "
-            f"this is {' x '.join(map(str, picture.shape))} in {str(picture.dtype)[6:]}"
-        )
+        return _from_array(picture, channels)
+    _check_pixels(tuple(picture.shape), str(picture.dtype)[6:], (channels, "height", "width"))
     return tv_tensors.Image(picture)
+
+
+def _from_array(pixels: np.ndarray[Any, Any], channels: int) -> tv_tensors.Image:
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    _check_pixels(pixels.shape, str(pixels.dtype), ("height", "width", channels))
+    # A copy: torch takes no negative strides, which turning BGR into RGB leaves.
+    return tv_tensors.Image(torch.from_numpy(np.array(pixels, order="C")).permute(2, 0, 1))
+
+
+def _check_pixels(shape: tuple[int, ...], dtype: str, wanted: tuple[int | str, ...]) -> None:
+    fits = len(shape) == 3 and all(want in (size, "height", "width") for size, want in zip(shape, wanted, strict=True))
+    if not fits or dtype != "uint8":
+        needed, given = " x ".join(map(str, wanted)), " x ".join(map(str, shape))
+        raise DataError(f"a picture of {needed} in uint8 is needed, this is {given} in {dtype}")

@@ -12,7 +12,7 @@ momentum) is copied.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -44,6 +44,7 @@ class Course:
         per_step: whether it advances at every step, not at every epoch.
         warmup: optimizer steps before it starts.
         metric: what it watches, for a plateau scheduler.
+        moved: by parameter group, the settings besides the learning rate that it has changed so far.
     """
 
     scheduler: LRScheduler
@@ -51,6 +52,7 @@ class Course:
     per_step: bool
     warmup: int
     metric: str | None
+    moved: dict[int, set[str]] = field(default_factory=dict)
 
     def advance(self, values: Mapping[str, float] | None) -> None:
         """Move on by one epoch or one step."""
@@ -68,9 +70,11 @@ class Course:
         return float(self.shadow.param_groups[group]["lr"]) / lr if lr else 1.0
 
     def changes(self, group: int) -> dict[str, Any]:
-        """Return what the scheduler has changed besides the learning rate."""
+        """Return what the scheduler changes besides the learning rate; also when it is back at the start."""
         given, now = self.shadow.given[group], self.shadow.param_groups[group]
-        return {key: now[key] for key, value in given.items() if key != "lr" and now[key] != value}
+        moved = self.moved.setdefault(group, set())
+        moved |= {key for key, value in given.items() if key != "lr" and now[key] != value}
+        return {key: now[key] for key in moved}
 
     def state(self) -> dict[str, Any]:
         return {"scheduler": self.scheduler.state_dict(), "shadow": self.shadow.state_dict()}

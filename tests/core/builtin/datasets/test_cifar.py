@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torchvision import datasets
+
 from retinue.builtin.datasets.cifar import CIFAR10, CIFAR100
 from retinue.errors import DataError
-from torchvision import datasets
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RECORDS = 40

@@ -12,10 +12,12 @@ import docstring_parser
 import pydantic
 import pytest
 import torch
+from PIL import Image
+from torchvision import tv_tensors
+
 from retinue import hooks
 from retinue.api import Dataset
 from retinue.builtin import plugin
-from torchvision import tv_tensors
 
 
 def registered() -> dict[str, type[Dataset]]:
@@ -46,7 +48,13 @@ def dataset(request, tmp_path, save_picture, real_data) -> Dataset:
         save_picture(tmp_path / "1.png")
         (tmp_path / "t.csv").write_text("path,label\n1.png,b\n1.png,a\n")
         return cls(tmp_path / "t.csv")
-    return cls()
+    if request.param == "mask-folder":
+        for name in ("1.png", "2.png"):
+            save_picture(tmp_path / "images" / name)
+            save_picture(tmp_path / "masks" / name)
+            Image.new("L", Image.open(tmp_path / "images" / name).size, 1).save(tmp_path / "masks" / name)
+        return cls(tmp_path / "images", tmp_path / "masks", ["cell", "membrane"])
+    return cls("val") if request.param == "digit-scenes" else cls()
 
 
 def test_all_are_registered():
@@ -58,6 +66,8 @@ def test_all_are_registered():
         "cifar100",
         "image-folder",
         "csv",
+        "mask-folder",
+        "digit-scenes",
         "fake",
     }
 
@@ -72,10 +82,19 @@ def test_labels_and_info_agree_with_samples(dataset):
         assert image.ndim == 3
         assert image.shape[0] == dataset.info.channels
         assert dataset.info.image_size in (None, tuple(image.shape[1:]))
+        if "mask" in sample:
+            assert isinstance(sample["mask"], tv_tensors.Mask)
+            assert sample["mask"].shape == image.shape[1:]
+            assert set(sample["mask"].unique().tolist()) <= {
+                *range(dataset.info.num_classes),
+                dataset.info.ignore_index,
+            }
+            continue
         assert type(sample["label"]) is int
         assert sample["label"] == dataset.labels[index]
-    assert len(dataset.labels) == len(dataset)
-    assert set(dataset.labels) <= set(range(dataset.info.num_classes))
+    if dataset.labels is not None:
+        assert len(dataset.labels) == len(dataset)
+        assert set(dataset.labels) <= set(range(dataset.info.num_classes))
 
 
 def test_can_be_pickled_for_workers(dataset):

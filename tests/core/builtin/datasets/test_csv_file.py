@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from retinue.builtin.datasets.csv_file import CsvFile
 from retinue.errors import DataError
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from retinue.builtin.datasets.digits import FILE, Digits
 
 

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import torch
+
 from retinue.builtin.datasets.fake import Fake
 
 

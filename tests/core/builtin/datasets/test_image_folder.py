@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torchvision import datasets
+
 from retinue.builtin.datasets.image_folder import SUFFIXES, ImageFolder
 from retinue.errors import DataError
-from torchvision import datasets
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision import datasets
+
 from retinue.builtin.datasets import download
 from retinue.builtin.datasets.mnist import MNIST, FashionMNIST, read_idx
 from retinue.errors import DataError
-from torchvision import datasets
 
 FIRST_LABELS = {
     (MNIST, "train"): [5, 0, 4, 1, 9, 2, 1, 3],

@@ -10,8 +10,17 @@ from retinue.builtin.torchvision.names import names
 from retinue.errors import DataError
 
 
-def test_the_names_are_torchvisions_classification_models() -> None:
-    assert sorted(names()) == torchvision.models.list_models(module=torchvision.models)
+def test_the_names_are_torchvisions_models_for_classification_and_segmentation() -> None:
+    modules = (torchvision.models, torchvision.models.segmentation)
+    assert sorted(names()) == sorted(name for module in modules for name in torchvision.models.list_models(module))
+
+
+def test_a_segmentation_model_gives_its_auxiliary_output_too() -> None:
+    outputs = create("fcn_resnet50", num_classes=3)(torch.rand(2, 3, 32, 32))
+    assert {name: tuple(output.shape) for name, output in outputs.items()} == {
+        "out": (2, 3, 32, 32),
+        "aux": (2, 3, 32, 32),
+    }
 
 
 def test_names_are_known_without_torch() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from retinue.builtin.transforms.clahe import clahe, equalize
 from retinue.builtin.transforms.scaling import to_dtype
 from retinue.errors import DataError

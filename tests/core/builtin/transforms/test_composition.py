@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from retinue.api import BatchTransform
 from retinue.builtin.transforms.color import random_invert
 from retinue.builtin.transforms.composition import random_apply, random_choice, random_order

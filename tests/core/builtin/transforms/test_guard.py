@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from retinue.builtin.transforms import color, policies, quality
 from retinue.builtin.transforms.scaling import normalize
 from retinue.errors import DataError

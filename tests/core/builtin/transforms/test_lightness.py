@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from retinue.builtin.transforms.lightness import shift_lightness, to_lightness
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from retinue.builtin.transforms.mixing import cutmix, mixup
 from retinue.errors import DataError
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+
 from retinue.builtin.transforms import color, quality, warping
 from retinue.builtin.transforms.parameters import Padding, PositiveSpan
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from retinue.builtin.transforms import policies
 from retinue.errors import SpecError
 

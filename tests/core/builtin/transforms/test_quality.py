@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+
 from retinue.builtin.transforms import quality
 from retinue.builtin.transforms.scaling import normalize
 from retinue.errors import DataError

@@ -14,10 +14,11 @@ import pytest
 import torch
 from docstring_parser import parse
 from pydantic import ConfigDict, create_model
-from retinue.api import BatchTransform
-from retinue.builtin.plugin import retinue_transforms
 from torchvision import tv_tensors
 from torchvision.transforms import v2
+
+from retinue.api import BatchTransform
+from retinue.builtin.plugin import retinue_transforms
 
 TARGETS: dict[str, str] = {}
 retinue_transforms(lambda name, target, **_: TARGETS.update({name: target}))

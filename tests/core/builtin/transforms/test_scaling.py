@@ -8,9 +8,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from torchvision import tv_tensors
+
 from retinue.builtin.transforms.scaling import STATS, Stats, Whiten, normalize, to_dtype
 from retinue.errors import DataError, SpecError
-from torchvision import tv_tensors
 
 DATA = Path(os.environ.get("RETINUE_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
 

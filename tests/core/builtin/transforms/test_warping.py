@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 import torch
+from torchvision import tv_tensors
+
 from retinue.builtin.transforms.warping import (
     elastic_transform,
     random_affine,
@@ -13,7 +15,6 @@ from retinue.builtin.transforms.warping import (
     random_vertical_flip,
 )
 from retinue.errors import DataError
-from torchvision import tv_tensors
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
 from retinue.api import DataInfo, Dataset, Sample, read_image
-from retinue.builtin.datasets.folder import require_folder, visible_folders
+from retinue.builtin.datasets.folder import SUFFIXES, identify, require_folder, visible_folders, walk_pictures
 from retinue.builtin.datasets.names import did_you_mean, list_names, refuse_repeated
 from retinue.errors import DataError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-"""torchvision's, so that the same folder gives the same samples."""
 
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
@@ -90,39 +85,10 @@ def _listed_folders(root: Path, classes: list[str]) -> list[str]:
 
 def _class_pictures(root: Path, name: str, may_be_empty: bool) -> list[str]:
     folder = root / name
-    pictures = list(_walk_pictures(str(folder), {_identity(root), _identity(folder)}))
+    pictures = list(walk_pictures(str(folder), {identify(root), identify(folder)}))
     others = [] if pictures else sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
     if pictures or (may_be_empty and not others):
         return pictures
     found = f"it has {list_names(others)}" if others else "it is empty"
     remedy = "" if may_be_empty else "; remove the folder, or list the classes in `classes`"
     raise DataError(f"{folder}: the class {name} has no pictures ({', '.join(SUFFIXES)}); {found}{remedy}")
-
-
-def _walk_pictures(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """Yield the pictures at any depth; a folder that was seen before, through a link, is not entered again."""
-    for entry in _sorted_entries(folder):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            identity = _identity(entry)
-            if identity not in seen:
-                seen.add(identity)
-                yield from _walk_pictures(entry.path, seen)
-        elif entry.name.lower().endswith(SUFFIXES):
-            if not entry.is_file():
-                raise DataError(f"{entry.path}: is a link to a file that does not exist")
-            yield entry.path
-
-
-def _sorted_entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
-
-
-def _identity(place: Path | os.DirEntry[str]) -> tuple[int, int]:
-    status = os.stat(place)
-    return status.st_dev, status.st_ino

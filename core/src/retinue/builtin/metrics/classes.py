@@ -170,6 +170,30 @@ class F1(ClassScore):
         return _ratio(2 * hits, predicted + actual)
 
 
+class IoU(Metric):
+    """Intersection over union (Jaccard index) of each class over the whole data set, and their mean.
+
+    Logged as NAME and NAME/CLASS. The mean leaves out classes that occur neither in the targets nor in the
+    predictions; their own value is not a number.
+
+    Args:
+        num_classes: number of classes.
+        class_names: their names, else "0", "1", ...
+        ignore_index: label that does not count.
+    """
+
+    higher_is_better = True
+
+    def __init__(self, num_classes: int, class_names: list[str] | None = None, ignore_index: int | None = None) -> None:
+        self.names = _names(class_names, num_classes)
+        self.statistic = Confusion(num_classes, ignore_index, threshold=0.5)
+
+    def compute(self, sums: Tensor) -> dict[str, Tensor]:
+        hits, predicted, actual = _tally(sums)
+        scores = hits / (predicted + actual - hits)
+        return {"": scores.nanmean(), **dict(zip(self.names, scores, strict=True))}
+
+
 def _tally(confusion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return right predictions, predictions and targets of each class."""
     if confusion.ndim == 2:

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from retinue.builtin.tasks.supervised import Supervised, ranking
+from retinue.builtin.tasks.supervised import RowTask, ranking
 from retinue.errors import DataError
 
 
-class Classification(Supervised):
+class Classification(RowTask):
     """One class for each picture.
 
     The model gives logits N x C. The batch's "label" is int64 N, or float N x C where transforms made it soft

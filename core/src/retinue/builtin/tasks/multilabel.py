@@ -8,11 +8,11 @@ from annotated_types import Ge, Interval
 from torch import Tensor, nn
 
 from retinue.api import DataInfo
-from retinue.builtin.tasks.supervised import Supervised, ranking
+from retinue.builtin.tasks.supervised import RowTask, ranking
 from retinue.errors import DataError
 
 
-class Multilabel(Supervised):
+class Multilabel(RowTask):
     """Any number of classes for each picture, each decided by itself.
 
     The model gives logits N x C. The batch's "label" is N x C with ones and zeros, or values between where

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from retinue.builtin.tasks.supervised import Supervised
+from retinue.builtin.tasks.supervised import RowTask
 from retinue.errors import DataError
 
 
-class Regression(Supervised):
+class Regression(RowTask):
     """One or several numbers for each picture.
 
     The model gives values N x T; the batch's "target" is float N x T.

@@ -1,4 +1,4 @@
-"""What classification, multilabel and regression have in common.
+"""What the tasks have in common that compare outputs with one key of the batch.
 
 Shapes: N pictures, C classes, T target values.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar
 
+import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
@@ -40,12 +41,14 @@ class Supervised(Task):
             TrainingError: the model's output has another size than the data set's classes or values.
         """
         target = self.target(batch)
-        outputs, auxiliary = split_outputs(self.model(batch["image"]))
-        self.check(outputs, target.shape[1] if target.ndim == 2 else self.info.num_classes)
+        size = batch["image"].shape[-2:]
+        main, auxiliary = split_outputs(self.model(batch["image"]))
+        outputs = self.scale(main, size)
+        self.check(outputs, target)
         loss: Tensor = self.loss(outputs, target)
         if self.training:
             for extra in auxiliary:
-                loss = loss + self.aux_weight * self.loss(extra, target)
+                loss = loss + self.aux_weight * self.loss(self.scale(extra, size), target)
         return Output(loss, self.predictions(outputs.detach()), self.compared(target))
 
     def target(self, batch: Batch) -> Tensor:
@@ -58,25 +61,17 @@ class Supervised(Task):
         target: Tensor = batch[self.key]
         return self.prepare(target)
 
-    def outputs(self, image: Tensor) -> Tensor:
-        """Return the model's main output alone."""
-        outputs, _ = split_outputs(self.model(image))
-        self.check(outputs, self.info.num_classes)
-        return outputs
-
-    def check(self, outputs: Tensor, expected: int | None) -> None:
-        """Refuse outputs that are not N x `expected`."""
-        if outputs.ndim != 2 or expected not in (None, outputs.shape[1]):
-            size = " x ".join(map(str, outputs.shape[1:])) or "one"
-            wanted = "a row of values" if expected is None else str(expected)
-            raise TrainingError(
-                f'the model gives {size} values for each picture and the task "{self.name}" needs {wanted}, '
-                "as many as the data set has classes or target values"
-            )
-
     def class_names(self, count: int) -> tuple[str, ...]:
         """Return the data set's names, or "0", "1", ... where it has none."""
         return self.info.classes or tuple(map(str, range(count)))
+
+    @abstractmethod
+    def scale(self, outputs: Tensor, size: torch.Size) -> Tensor:
+        """Return the outputs at the picture's size, where they belong to its pixels."""
+
+    @abstractmethod
+    def check(self, outputs: Tensor, target: Tensor | None) -> None:
+        """Refuse outputs whose shape does not fit the data set or the target with a TrainingError."""
 
     @abstractmethod
     def prepare(self, target: Tensor) -> Tensor:
@@ -90,9 +85,28 @@ class Supervised(Task):
     def compared(self, target: Tensor) -> Tensor:
         """Return `Output.target` for the prepared target."""
 
-    @abstractmethod
-    def predict(self, image: Tensor) -> list[dict[str, Any]]:
-        """Return what a person wants to see of each picture."""
+
+class RowTask(Supervised):
+    """Gives one row of values for each picture."""
+
+    def scale(self, outputs: Tensor, size: torch.Size) -> Tensor:
+        return outputs
+
+    def check(self, outputs: Tensor, target: Tensor | None) -> None:
+        expected = target.shape[1] if target is not None and target.ndim == 2 else self.info.num_classes
+        if outputs.ndim != 2 or expected not in (None, outputs.shape[1]):
+            size = " x ".join(map(str, outputs.shape[1:])) or "one"
+            wanted = "a row of values" if expected is None else str(expected)
+            raise TrainingError(
+                f'the model gives {size} values for each picture and the task "{self.name}" needs {wanted}, '
+                "as many as the data set has classes or target values"
+            )
+
+    def outputs(self, image: Tensor) -> Tensor:
+        """Return the model's main output alone."""
+        outputs, _ = split_outputs(self.model(image))
+        self.check(outputs, None)
+        return outputs
 
 
 def ranking(names: tuple[str, ...], probabilities: Tensor, count: int = 5) -> list[list[dict[str, Any]]]:

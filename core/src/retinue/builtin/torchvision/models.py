@@ -1,4 +1,4 @@
-"""torchvision's classification models, as they are."""
+"""torchvision's models for classification and segmentation, as they are."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import torchvision.models
 from annotated_types import Ge
 from torch import nn
 
+from retinue.builtin.torchvision.names import SEGMENTATION
 from retinue.errors import DataError
 
-# Without it these two warn that their default will change.
-EXPLICIT: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": True}, "inception_v3": {"init_weights": True}}
+EXPLICIT: dict[str, dict[str, Any]] = {
+    # Without it these two warn that their default will change.
+    "googlenet": {"init_weights": True},
+    "inception_v3": {"init_weights": True},
+    # By default these fetch ImageNet's weights; the auxiliary head is that of the papers.
+    **{name: {"weights_backbone": None, "aux_loss": True} for name in SEGMENTATION},
+    "lraspp_mobilenet_v3_large": {"weights_backbone": None},
+}
 
 FIXED_SIZE = ("vit_", "maxvit_")
 SIZE = (224, 224)
@@ -23,11 +30,11 @@ def create(
     in_channels: int = 3,
     image_size: tuple[int, int] | None = None,
 ) -> nn.Module:
-    """Build the torchvision model `name` with random weights.
+    """Build the torchvision model `name` with random weights; for segmentation with its auxiliary head.
 
     Args:
         name: as torchvision has it, such as "resnet18".
-        num_classes: values in the output, N x num_classes.
+        num_classes: values in the output, N x num_classes, for segmentation N x num_classes x H x W.
         in_channels: of the pictures; torchvision's models take 3.
         image_size: height and width of the pictures; vision transformers and MaxViT take 224 x 224 alone.
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+SEGMENTATION = (
+    *("deeplabv3_mobilenet_v3_large", "deeplabv3_resnet50", "deeplabv3_resnet101"),
+    *("fcn_resnet50", "fcn_resnet101", "lraspp_mobilenet_v3_large"),
+)
+
 NAMES = (
+    *SEGMENTATION,
     *("alexnet", "googlenet", "inception_v3", "maxvit_t", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
     *("convnext_base", "convnext_large", "convnext_small", "convnext_tiny"),
     *("densenet121", "densenet161", "densenet169", "densenet201"),

@@ -8,6 +8,6 @@ def retinue_models(register: Register) -> None:
     register(
         "*",
         "retinue.builtin.torchvision.models:create",
-        summary="torchvision's classification models, such as torchvision/resnet18",
+        summary="torchvision's models, such as torchvision/resnet18",
         lister="retinue.builtin.torchvision.names:names",
     )

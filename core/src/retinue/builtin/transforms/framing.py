@@ -43,13 +43,14 @@ def resize(size: Size, interpolation: Interpolation = "bilinear", max_size: Side
     return v2.Resize(size, InterpolationMode(interpolation), max_size, antialias=True)
 
 
-def center_crop(size: Size) -> v2.Transform:
-    """Cut out the middle; a smaller picture is padded with zeros.
+def center_crop(size: Size) -> Guarded:
+    """Cut out the middle.
 
     Args:
         size: of both sides, or height and width.
     """
-    return v2.CenterCrop(size)
+    crop = v2.CenterCrop(size)
+    return Guarded("center-crop", crop, smallest=tuple(crop.size), remedy="put a resize or a pad before it")
 
 
 def random_crop(
@@ -58,6 +59,7 @@ def random_crop(
     pad_if_needed: bool = False,
     fill: Fill = 0,
     padding_mode: PaddingMode = "constant",
+    ignore_index: int | None = None,
 ) -> Guarded:
     """Cut out a part at random.
 
@@ -67,8 +69,9 @@ def random_crop(
         pad_if_needed: pad a smaller picture instead of refusing it.
         fill: value of "constant" padding, one for all channels or one for each.
         padding_mode: what the padding shows.
+        ignore_index: value that a mask gets there.
     """
-    fills = fill_by_type(fill if padding_mode == "constant" else 0)
+    fills = fill_by_type(fill if padding_mode == "constant" else 0, ignore_index)
     crop = v2.RandomCrop(size, padding or None, pad_if_needed, fills, padding_mode)
     channels = count_values(fill)
     if pad_if_needed:
@@ -96,15 +99,18 @@ def random_resized_crop(
     return v2.RandomResizedCrop(size, scale, ratio, InterpolationMode(interpolation), antialias=True)
 
 
-def pad(padding: Padding, fill: Fill = 0, padding_mode: PaddingMode = "constant") -> Guarded:
+def pad(
+    padding: Padding, fill: Fill = 0, padding_mode: PaddingMode = "constant", ignore_index: int | None = None
+) -> Guarded:
     """Add a border.
 
     Args:
         padding: pixels on every side; left/right and top/bottom; or left, top, right, bottom.
         fill: value of "constant" padding, one for all channels or one for each.
         padding_mode: what the padding shows.
+        ignore_index: value that a mask gets there.
     """
-    fills = fill_by_type(fill if padding_mode == "constant" else 0)
+    fills = fill_by_type(fill if padding_mode == "constant" else 0, ignore_index)
     return Guarded("pad", v2.Pad(padding, fills, padding_mode), channels=count_values(fill))
 
 
@@ -112,6 +118,7 @@ def random_zoom_out(
     side_range: Annotated[tuple[Annotated[float, Ge(1)], Annotated[float, Ge(1)]], Ascending] = (1.0, 4.0),
     p: Fraction = 0.5,
     fill: Fill = 0,
+    ignore_index: int | None = None,
 ) -> Guarded:
     """Put a picture somewhere on a larger canvas (Liu et al., "SSD", 2016).
 
@@ -119,5 +126,10 @@ def random_zoom_out(
         side_range: least and greatest side of the canvas by that of the picture.
         p: probability.
         fill: value of the canvas, one for all channels or one for each.
+        ignore_index: value that a mask gets there.
     """
-    return Guarded("random-zoom-out", v2.RandomZoomOut(fill_by_type(fill), side_range, p), channels=count_values(fill))
+    return Guarded(
+        "random-zoom-out",
+        v2.RandomZoomOut(fill_by_type(fill, ignore_index), side_range, p),
+        channels=count_values(fill),
+    )

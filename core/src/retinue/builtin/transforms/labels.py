@@ -15,7 +15,7 @@ from retinue.errors import DataError
 
 @dataclass(frozen=True)
 class OneHot:
-    """Turns an integer label into a float32 vector with 1 at its place and 0 elsewhere.
+    """Turns an integer label into a float32 vector with 1 at its place and 0 elsewhere; a picture to predict has none.
 
     Args:
         num_classes: length of the vector.
@@ -24,7 +24,9 @@ class OneHot:
     num_classes: Annotated[int, Gt(0)]
 
     def __call__(self, sample: Sample) -> Sample:
-        label = sample.get("label")
+        if "label" not in sample:
+            return sample
+        label = sample["label"]
         if not isinstance(label, int):
             raise DataError(f"one-hot takes an integer label, and this sample has {_describe(label)}")
         if not 0 <= label < self.num_classes:
@@ -33,6 +35,4 @@ class OneHot:
 
 
 def _describe(label: object) -> str:
-    if label is None:
-        return "none"
     return f"a tensor {tuple(label.shape)}" if isinstance(label, torch.Tensor) else type(label).__name__

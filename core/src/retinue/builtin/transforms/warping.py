@@ -48,6 +48,7 @@ def random_rotation(
     expand: bool = False,
     center: tuple[float, float] | None = None,
     fill: Fill = 0,
+    ignore_index: int | None = None,
 ) -> Guarded:
     """Turn by a random angle.
 
@@ -57,9 +58,10 @@ def random_rotation(
         expand: make the picture large enough to hold all of it.
         center: x and y of the centre of rotation in pixels from the upper left corner; the middle unless given.
         fill: value outside the picture, one for all channels or one for each.
+        ignore_index: value that a mask gets there.
     """
     mode = InterpolationMode(interpolation)
-    turn = v2.RandomRotation(degrees, mode, expand, center and list(center), fill_by_type(fill))
+    turn = v2.RandomRotation(degrees, mode, expand, center and list(center), fill_by_type(fill, ignore_index))
     return Guarded("random-rotation", turn, channels=count_values(fill))
 
 
@@ -71,6 +73,7 @@ def random_affine(
     interpolation: WarpInterpolation = "nearest",
     fill: Fill = 0,
     center: tuple[float, float] | None = None,
+    ignore_index: int | None = None,
 ) -> Guarded:
     """Turn, move, scale and shear at random about the centre.
 
@@ -82,9 +85,12 @@ def random_affine(
         interpolation: how pixels between pixels come about; masks always take the nearest.
         fill: value outside the picture, one for all channels or one for each.
         center: x and y of the centre in pixels from the upper left corner; the middle unless given.
+        ignore_index: value that a mask gets there.
     """
     mode = InterpolationMode(interpolation)
-    warp = v2.RandomAffine(degrees, translate, scale, shear, mode, fill_by_type(fill), center and list(center))
+    warp = v2.RandomAffine(
+        degrees, translate, scale, shear, mode, fill_by_type(fill, ignore_index), center and list(center)
+    )
     return Guarded("random-affine", warp, channels=count_values(fill))
 
 
@@ -93,6 +99,7 @@ def random_perspective(
     p: Fraction = 0.5,
     interpolation: WarpInterpolation = "bilinear",
     fill: Fill = 0,
+    ignore_index: int | None = None,
 ) -> Guarded:
     """Move the four corners inwards at random.
 
@@ -101,9 +108,10 @@ def random_perspective(
         p: probability.
         interpolation: how pixels between pixels come about; masks always take the nearest.
         fill: value outside the picture, one for all channels or one for each.
+        ignore_index: value that a mask gets there.
     """
     mode = InterpolationMode(interpolation)
-    warp = v2.RandomPerspective(distortion_scale, p, mode, fill_by_type(fill))
+    warp = v2.RandomPerspective(distortion_scale, p, mode, fill_by_type(fill, ignore_index))
     return Guarded("random-perspective", warp, channels=count_values(fill))
 
 
@@ -112,6 +120,7 @@ def elastic_transform(
     sigma: Positive = 5.0,
     interpolation: Interpolation = "bilinear",
     fill: Fill = 0,
+    ignore_index: int | None = None,
 ) -> Guarded:
     """Move every pixel by a smooth random field (Simard et al., 2003).
 
@@ -121,8 +130,9 @@ def elastic_transform(
             more than about four times as many on each side.
         interpolation: how pixels between pixels come about; masks always take the nearest.
         fill: value outside the picture, one for all channels or one for each.
+        ignore_index: value that a mask gets there.
     """
-    warp = v2.ElasticTransform(alpha, sigma, InterpolationMode(interpolation), fill_by_type(fill))
+    warp = v2.ElasticTransform(alpha, sigma, InterpolationMode(interpolation), fill_by_type(fill, ignore_index))
     # torchvision's kernel of 8 sigma + 1 pixels reflects at the border, which must be wider than half of it.
     least = int(8 * sigma + 1) // 2 + 1
     remedy = f"set a sigma below {sigma}, or put a resize before it"
