@@ -38,14 +38,20 @@ def assert_equal_runs(one: Path, other: Path, records: Records) -> None:
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-@pytest.mark.parametrize(("workers", "records_before"), [(0, 17), (2, 40)])
+FREEZE = 'finetune.freeze=[{match = "layers.1.*", until = "30it"}]'
+
+
+@pytest.mark.parametrize(
+    ("overrides", "records_before"),
+    [(["data.workers=0"], 17), (["data.workers=2"], 40), ([FREEZE], 26), ([FREEZE], 35)],
+    ids=["no workers", "two workers", "frozen", "thawed"],
+)
 def test_killed_in_mid_epoch_and_resumed_bit_for_bit(
-    retinue, spec: Path, tmp_path: Path, records: Records, workers: int, records_before: int
+    retinue, spec: Path, tmp_path: Path, records: Records, overrides: list[str], records_before: int
 ) -> None:
-    override = f"data.workers={workers}"
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert retinue("train", spec, override, "--out", whole).returncode == 0
-    process = start(spec, killed, override)
+    assert retinue("train", spec, *overrides, "--out", whole).returncode == 0
+    process = start(spec, killed, *overrides)
     wait_for_records(killed, records_before, process)
     process.kill()
     process.communicate()

@@ -116,7 +116,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("model", "retinue_models"),
+        Kind("model", "retinue_models", supplied=frozenset({"pyramid"})),
         Kind(
             "dataset",
             "retinue_datasets",
@@ -157,9 +157,14 @@ DATA_PARAMETERS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Nested:
-    """Marks a parameter that is itself a component: `Annotated[nn.Module, Nested("loss")]` arrives built."""
+    """Marks a parameter that is itself a component: `Annotated[nn.Module, Nested("loss")]` arrives built.
+
+    Attributes:
+        pyramid: of a model, its feature maps level by level are wanted, as an encoder.
+    """
 
     kind: str
+    pyramid: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
@@ -169,7 +174,7 @@ class Nested:
         return core_schema.no_info_after_validator_function(self._name, named)
 
     def _name(self, value: str | dict[str, Any]) -> NestedTable:
-        return NestedTable(self.kind, {"use": value} if isinstance(value, str) else value)
+        return NestedTable(self.kind, {"use": value} if isinstance(value, str) else value, self.pyramid)
 
 
 @dataclass(frozen=True)
@@ -178,3 +183,4 @@ class NestedTable:
 
     kind: str
     table: dict[str, Any]
+    pyramid: bool

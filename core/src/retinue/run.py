@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from retinue.build import (
     build_task,
     build_trainer,
     build_transforms,
+    load_earlier_weights,
 )
 from retinue.builtin.callbacks.progress import ProgressReport
 from retinue.data.loading import choose_workers
@@ -29,6 +28,7 @@ from retinue.engine.checkpoints import find_checkpoint, load_state, load_weights
 from retinue.engine.devices import select_device
 from retinue.engine.evaluation import evaluate as evaluate_task
 from retinue.engine.history import read_history
+from retinue.engine.log import RunLog
 from retinue.engine.loop import Trainer, fit, restore_state
 from retinue.engine.mask_files import write_mask
 from retinue.engine.meters import Meter
@@ -172,14 +172,15 @@ def train(
         Interrupted: SIGINT or SIGTERM stopped the run; its last step is saved.
     """
     registry = registry or Registry()
-    if resume is not None:
-        directory, trainer = _reopen(RunDirectory.open(resume), registry)
-    elif spec is not None:
-        directory, trainer = _begin(Path(spec), overrides, Path(out) if out else None, registry)
-    else:
-        raise RunDirectoryError("a spec to train, or a run to resume, is needed")
-    trainer.callbacks = [*trainer.callbacks, ProgressReport()]
-    with _logging(directory):
+    with RunLog().open() as log:
+        if resume is not None:
+            directory, trainer = _reopen(RunDirectory.open(resume), registry)
+        elif spec is not None:
+            directory, trainer = _begin(Path(spec), overrides, Path(out) if out else None, registry)
+        else:
+            raise RunDirectoryError("a spec to train, or a run to resume, is needed")
+        log.write_to(directory.log)
+        trainer.callbacks = [*trainer.callbacks, ProgressReport()]
         fit(trainer)
     if trainer.interruption.signal is not None:
         message = f"stopped after step {trainer.run.state.step}; go on with: retinue train --resume {directory}"
@@ -202,28 +203,11 @@ def load_model(run: str | Path) -> nn.Module:
     return SavedRun(run).model
 
 
-@contextmanager
-def _logging(directory: RunDirectory) -> Iterator[None]:
-    """Write what is logged under "retinue" to the run's log.txt."""
-    logger = logging.getLogger("retinue")
-    handler = logging.FileHandler(directory.log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    except Exception as error:
-        logger.error("%s: %s", type(error).__name__, error)
-        raise
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
-
-
 def _begin(spec: Path, overrides: Overrides, out: Path | None, registry: Registry) -> tuple[RunDirectory, Trainer]:
     plan = make_plan(load_spec(spec, overrides), registry)
     directory = RunDirectory.choose(out, plan.spec.name)
     trainer, builder = build_trainer(plan, directory)
+    load_earlier_weights(plan, trainer)
     directory.make()
     directory.spec(spec.suffix.lower()).write_text(plan.layers.documents[0].text, encoding="utf-8")
     directory.resolved.write_text(write_resolved(list(list_values(plan, builder.filled))), encoding="utf-8")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
-from itertools import takewhile
+from operator import eq
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -18,6 +18,7 @@ from retinue.errors import Position, Problem
 from retinue.positions import Path
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 Locate = Callable[[Path, bool], Position | None]
@@ -52,18 +53,13 @@ def closest(word: str, words: Iterable[str]) -> str | None:
     word = _fold(word)
     folded = {_fold(candidate): candidate for candidate in words}
     found = get_close_matches(word, folded, n=5, cutoff=0.6)
-    best = max(
-        found, key=lambda near: (SequenceMatcher(None, near, word).ratio(), _shared_start(near, word)), default=None
-    )
+    shared_start = {near: [*map(eq, near, word), False].index(False) for near in found}
+    best = max(found, key=lambda near: (SequenceMatcher(None, near, word).ratio(), shared_start[near]), default=None)
     return None if best is None else folded[best]
 
 
 def _fold(word: str) -> str:
     return word.lower().replace("_", "-")
-
-
-def _shared_start(one: str, other: str) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def enumerate_words(words: Sequence[str], most: int = 12) -> str:
@@ -79,11 +75,14 @@ class _Finding:
     wanted: str | None
     message: str
     value: Any
-    detail: ErrorDetails
+    kind: str
 
 
 def _explain(error: ValidationError, model: type[BaseModel], path: Path, locate: Locate) -> list[Problem]:
     findings = [_find(detail, model, path) for detail in error.errors(include_url=False)]
+    # A key that is there under a misspelt name need not be missed as well.
+    misspelt = {(*f.where[:-1], _meant_key(f, model, path)) for f in findings if f.kind == "extra_forbidden"}
+    findings = [f for f in findings if f.kind != "missing" or f.where not in misspelt]
     wheres = [finding.where for finding in findings]
     # Of a union, the member that got furthest is what the person meant.
     deepest = [f for f in findings if not any(w[: len(f.where)] == f.where and len(w) > len(f.where) for w in wheres)]
@@ -97,35 +96,52 @@ def _find(detail: ErrorDetails, model: type[BaseModel], path: Path) -> _Finding:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     where = (*path, *_spec_loc(model, detail["loc"], kind == "extra_forbidden"))
     if kind == "literal_error":
-        return _Finding(where, str(context["expected"]).replace("'", '"'), "", value, detail)
+        return _Finding(where, str(context["expected"]).replace("'", '"'), "", value, kind)
+    if kind == "string_pattern_mismatch":
+        return _Finding(where, _exemplify(model, where[len(path) :], context["pattern"]), "", value, kind)
     if kind in _WANTED:
-        return _Finding(where, _WANTED[kind].format(**context), "", value, detail)
+        return _Finding(where, _WANTED[kind].format(**context), "", value, kind)
     if kind == "value_error":
-        return _Finding(where, None, str(context["error"]), value, detail)
+        return _Finding(where, None, str(context["error"]), value, kind)
     message = detail["msg"]
-    return _Finding(where, None, f"{message[:1].lower()}{message[1:]}, this is {_show(value)}", value, detail)
+    return _Finding(where, None, f"{message[:1].lower()}{message[1:]}, this is {_show(value)}", value, kind)
 
 
 def _problem(group: list[_Finding], model: type[BaseModel], path: Path, locate: Locate) -> Problem:
     first = group[0]
-    kind, name = first.detail["type"], first.where[-1] if first.where else ""
-    if kind == "extra_forbidden":
-        keys = sorted(_keys_at(model, first.where[len(path) : -1]))
+    name = first.where[-1] if first.where else ""
+    if first.kind == "extra_forbidden":
+        keys = _keys_at(model, first.where[len(path) : -1])
         note = f"known: {enumerate_words(keys, 20)}" if keys else None
-        return Problem(f'unknown key "{name}"', locate(first.where, True), closest(str(name), keys), note)
-    if kind == "missing":
-        return Problem(f'"{name}" is missing', _nearest(first.where[:-1], locate))
+        return Problem(f'unknown key "{name}"', locate(first.where, True), _meant_key(first, model, path), note)
+    if first.kind == "missing":
+        what = f"item {name + 1}" if isinstance(name, int) else f'"{name}"'
+        return Problem(f"{what} is missing", _nearest(first.where[:-1], locate))
     # Of a union, a member that took the value and then refused it says more than those that could not take it.
     refusals = [finding.message for finding in group if finding.wanted is None]
-    wanted = " or ".join(finding.wanted for finding in group if finding.wanted)
+    wanted = _join([finding.wanted for finding in group if finding.wanted])
     message = refusals[0] if refusals else f"{wanted} is needed, this is {_show(first.value)}"
     return Problem(message, _nearest(first.where, locate), _meant(group))
+
+
+def _meant_key(finding: _Finding, model: type[BaseModel], path: Path) -> str | None:
+    return closest(str(finding.where[-1]), _keys_at(model, finding.where[len(path) : -1]))
+
+
+def _join(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _exemplify(model: type[BaseModel], loc: Path, pattern: str) -> str:
+    fields = (_fields(shape).get(str(loc[-1])) for shape in _shapes_at(model, loc[:-1]))
+    examples = next((field.examples for field in fields if field is not None and field.examples), None)
+    return f"a text such as {_join([_show(e) for e in examples])}" if examples else f"a text of the form {pattern}"
 
 
 def _meant(group: list[_Finding]) -> str | None:
     """Return the choice that a misspelt one is closest to."""
     for finding in group:
-        if finding.detail["type"] == "literal_error" and isinstance(finding.value, str):
+        if finding.kind == "literal_error" and isinstance(finding.value, str):
             choices = re.findall(r'"([^"]*)"', finding.wanted or "")
             return closest(finding.value, choices)
     return None
@@ -147,8 +163,8 @@ _WANTED = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "finite_number": "a finite number",
-    "too_short": "at least {min_length} of them",
-    "too_long": "at most {max_length} of them",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
     "string_too_short": "at least {min_length} characters",
     "none_required": "nothing",
 }
@@ -156,7 +172,7 @@ _WANTED = {
 
 def _show(value: Any) -> str:
     if isinstance(value, dict | list):
-        return name_type(value)
+        return name_type(value) + (f" of {len(value)}" if isinstance(value, list) else "")
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -187,8 +203,8 @@ def _spec_loc(model: type[BaseModel], loc: tuple[str | int, ...], ends_unknown: 
 def _shapes_below(shape: Any, part: str | int) -> list[Any]:
     """Return what may stand under `part` in a value of this type, unions opened."""
     if _is_model(shape):
-        fields = {field.alias or name: field.annotation for name, field in shape.model_fields.items()}
-        return _open(fields[part]) if part in fields else []
+        field = _fields(shape).get(str(part))
+        return _open(field.annotation) if field else []
     arguments = get_args(shape)
     if get_origin(shape) is dict:
         return _open(arguments[1]) if isinstance(part, str) else []
@@ -209,11 +225,19 @@ def _open(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _keys_at(model: type[BaseModel], loc: Path) -> set[str]:
+def _shapes_at(model: type[BaseModel], loc: Path) -> list[Any]:
     shapes: list[Any] = [model]
     for part in loc:
         shapes = [inner for shape in shapes for inner in _shapes_below(shape, part)]
-    return {field.alias or name for shape in shapes if _is_model(shape) for name, field in shape.model_fields.items()}
+    return shapes
+
+
+def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
+    return sorted({key for shape in _shapes_at(model, loc) for key in _fields(shape)})
+
+
+def _fields(shape: Any) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in shape.model_fields.items()} if _is_model(shape) else {}
 
 
 def _foreign(values: Any, path: Path) -> list[tuple[Path, str]]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from retinue_resnet import cifar
 from torch import Tensor, nn
+
+from retinue_resnet import cifar
 
 DATA = Path(os.environ.get("RETINUE_TEST_DATA", Path(__file__).parents[3] / "../shared/data"))
 WEIGHTS = DATA / "weights/resnet20-12fca82f.th"

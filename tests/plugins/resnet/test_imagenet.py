@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision
-from retinue_resnet import imagenet
 from torch import nn
+
+from retinue_resnet import imagenet
 
 VARIANTS = [
     "resnet18",

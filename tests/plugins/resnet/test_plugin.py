@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from retinue_resnet import plugin
 
 README = Path(__file__).parents[3] / "plugins/resnet/README.md"

@@ -1,8 +1,8 @@
 """The bridge from names to things: Plan -> Trainer. The one package that sees both the plan and the engine."""
 
 from retinue.build.builder import Builder
-from retinue.build.sections import Section, build_loader, build_section, build_transforms
-from retinue.build.trainer import build_metrics, build_task, build_trainer
+from retinue.build.sections import Section, build_loader, build_section, build_transforms, check_agreement
+from retinue.build.trainer import build_metrics, build_task, build_trainer, load_earlier_weights
 
 __all__ = [
     "Builder",
@@ -13,4 +13,6 @@ __all__ = [
     "build_task",
     "build_trainer",
     "build_transforms",
+    "check_agreement",
+    "load_earlier_weights",
 ]

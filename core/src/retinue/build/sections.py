@@ -37,7 +37,8 @@ def build_section(builder: Builder, name: str) -> Section:
     dataset = _take_part(builder.build(planned.dataset), planned, name)
     if len(dataset) == 0:
         raise DataError(f"data.{name} has no samples")
-    builder.facts.update(_known_facts(dataset.info, dataset.labels if name == "train" else None))
+    counts = _count_classes(dataset, name)
+    builder.facts.update(_known_facts(dataset.info, counts if name == "train" else None))
     preparation, mixing = build_transforms(builder, planned, name)
     return Section(dataset, preparation, mixing)
 
@@ -60,28 +61,42 @@ def _take_part(dataset: Dataset, planned: PlannedDataset, name: str) -> Dataset:
     return Part(dataset, parts[0] if name == "train" else parts[1])
 
 
-def _known_facts(info: DataInfo, labels: Any) -> dict[str, Any]:
+def _count_classes(dataset: Dataset, name: str) -> list[int] | None:
+    classes = dataset.info.num_classes
+    if dataset.labels is None or classes is None:
+        return None
+    counts = [0] * classes
+    for index, label in enumerate(dataset.labels):
+        if 0 <= label < classes:
+            counts[label] += 1
+        elif label != dataset.info.ignore_index:
+            raise DataError(
+                f"data.{name}: sample {index} has the label {label}; the data set has {classes} classes, "
+                f"so its labels go from 0 to {classes - 1}"
+            )
+    return counts
+
+
+def _known_facts(info: DataInfo, counts: list[int] | None) -> dict[str, Any]:
     facts = {
         "num_classes": info.num_classes,
         "class_names": None if info.classes is None else list(info.classes),
+        "class_counts": counts,
         "ignore_index": info.ignore_index,
     }
-    if labels is not None and info.num_classes is not None:
-        facts["class_counts"] = torch.bincount(torch.as_tensor(labels), minlength=info.num_classes).tolist()
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def check_agreement(train: Section, val: Section | None) -> None:
-    """Refuse validation data whose labels mean something else.
+def check_agreement(train: DataInfo, other: DataInfo, name: str) -> None:
+    """Refuse data of section `name` whose labels mean something else than those of the training data.
 
     Raises:
         DataError: the classes differ.
     """
-    ours, theirs = train.dataset.info.classes, val.dataset.info.classes if val else None
-    if ours is not None and theirs is not None and ours != theirs:
-        odd = sorted(set(ours) ^ set(theirs)) or ["their order"]
+    if None not in (train.classes, other.classes) and train.classes != other.classes:
+        odd = sorted(set(train.classes or ()) ^ set(other.classes or ())) or ["their order"]
         raise DataError(
-            f"data.train and data.val differ in their classes ({', '.join(odd[:8])}): name them by `classes`"
+            f"data.train and data.{name} differ in their classes ({', '.join(odd[:8])}): name them by `classes`"
         )
 
 

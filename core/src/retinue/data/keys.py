@@ -30,12 +30,16 @@ def derive_key(purpose: Purpose, seed: int, *position: int) -> int:
     return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "little") >> 1
 
 
-def seed_generators(key: int) -> None:
-    """Seed the global torch CPU, NumPy and Python generators."""
+def seed_generators(key: int, device: torch.device | None = None) -> None:
+    """Seed the global torch CPU, NumPy and Python generators, and that of a GPU: dropout draws from it."""
     # torch.manual_seed would reach for every accelerator, at fifty times the price.
     torch.default_generator.manual_seed(key)
     np.random.seed(key & 0xFFFFFFFF)
     random.seed(key)
+    if device is not None and device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(key)
+    elif device is not None and device.type == "mps":
+        torch.mps.manual_seed(key)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def collate(samples: list[Sample]) -> Batch:
     """Stack samples.
 
     Raises:
-        DataError: their keys or sizes differ.
+        DataError: their keys, types or sizes differ.
     """
     first = samples[0]
     for sample in samples:
@@ -75,14 +75,29 @@ def collate(samples: list[Sample]) -> Batch:
             raise DataError(
                 f"{describe_sample(sample)} has {sorted(sample)}, {describe_sample(first)} has {sorted(first)}"
             )
-        for key, value in sample.items():
-            if isinstance(value, torch.Tensor) and value.shape != first[key].shape:
-                raise DataError(
-                    f"{key}s of a batch differ in size: {describe_sample(first)} and {describe_sample(sample)}; "
-                    "a transform that gives them one size is needed, such as resize or center-crop"
-                )
+        for key in first:
+            _compare(key, first, sample)
     batch: Batch = default_collate(samples)
     return batch
+
+
+def _compare(key: str, first: Sample, sample: Sample) -> None:
+    ours, theirs = _type_name(first[key]), _type_name(sample[key])
+    if ours != theirs:
+        # Stacking would make them one type in silence: bytes beside values in [0, 1].
+        raise DataError(
+            f"{key}s of a batch differ in type: {ours} of {describe_sample(first)}, {theirs} of "
+            f"{describe_sample(sample)}; a transform that changes the type must act on every sample"
+        )
+    if isinstance(first[key], torch.Tensor) and first[key].shape != sample[key].shape:
+        raise DataError(
+            f"{key}s of a batch differ in size: {describe_sample(first)} and {describe_sample(sample)}; "
+            "a transform that gives them one size is needed, such as resize or center-crop"
+        )
+
+
+def _type_name(value: Any) -> str:
+    return str(value.dtype)[6:] if isinstance(value, torch.Tensor) else type(value).__name__
 
 
 def describe_sample(sample: Sample) -> str:

@@ -14,6 +14,7 @@ from retinue.data.loading import Loader
 from retinue.engine.checkpoints import CheckpointStore
 from retinue.engine.devices import move_batch, scale_image
 from retinue.engine.evaluation import evaluate
+from retinue.engine.finetuning import Freezing
 from retinue.engine.history import History
 from retinue.engine.interruption import Interruption
 from retinue.engine.meters import Meter
@@ -29,6 +30,7 @@ class Trainer:
     Attributes:
         seed: of every random draw.
         mixing: transforms of whole batches, on the device.
+        freezing: which parameters do not learn, and until when.
         log_every: steps between two records of a step.
         save_every: steps between two checkpoints.
     """
@@ -38,6 +40,7 @@ class Trainer:
     val: Loader | None
     seed: int
     mixing: Sequence[BatchTransform]
+    freezing: Freezing
     schedule: Schedule
     train_meter: Meter
     val_meter: Meter
@@ -85,6 +88,7 @@ def train_epoch(trainer: Trainer) -> None:
     """Train what is left of the present epoch."""
     run, state = trainer.run, trainer.run.state
     run.task.train()
+    trainer.freezing.apply(state.step)
     trainer.images, trainer.clock = 0, time.perf_counter()
     for batch in trainer.train.batches(state.epoch, start=state.batch):
         output = train_step(trainer, batch)
@@ -93,6 +97,8 @@ def train_epoch(trainer: Trainer) -> None:
         trainer.images += len(output.target)
         trainer.train_meter.update(output)
         trainer.schedule.step(state.step)
+        if state.step in trainer.freezing.changes:
+            trainer.freezing.apply(state.step)
         for callback in trainer.callbacks:
             callback.step(run, batch, output)
         if state.step % trainer.log_every == 0:

@@ -59,7 +59,8 @@ class Predictor:
             size = (image.shape[-2], image.shape[-1])
             if self.size is not None and size != self.size:
                 image = resize(image, list(self.size))
-            return _Prepared(self.preparation({"image": image})["image"], size)
+            named = {"path": str(picture)} if isinstance(picture, str | Path) else {}
+            return _Prepared(self.preparation({"image": image, **named})["image"], size)
         except DataError as error:
             return error
 

@@ -11,7 +11,8 @@ from retinue.plugins.components import Component
 from retinue.plugins.registry import Registry
 from retinue.positions import Path
 from retinue.spec.layers import Layers
-from retinue.validation import closest, enumerate_words
+from retinue.spec.schema import SplitTable
+from retinue.validation import closest, enumerate_words, validate
 
 
 def resolve_reference(reference: Reference, registry: Registry, layers: Layers) -> Component | Problem:
@@ -33,24 +34,42 @@ def check_nested_names(reference: Reference, registry: Registry, layers: Layers)
     for path, name in find_nested(reference.parameters, reference.path):
         if not registry.knows(name):
             names = [known for kind in ("transform", "model", "loss") for known in registry.names(kind)]
-            yield Problem(f'no component named "{name}"', layers.locate(path), closest(name, names))
+            note = registry.explain_absence()
+            yield Problem(f'no component named "{name}"', layers.locate(path), closest(name, names), note)
 
 
-def check_splits(values: dict[str, Any], layers: Layers) -> Iterator[Problem]:
+def check_splits(
+    references: dict[Path, Reference], components: dict[Path, Component | None], layers: Layers
+) -> Iterator[Problem]:
     """Refuse a split on which data.train and data.val disagree: samples would be in both."""
-    data = values.get("data")
-    train, val = (data.get(key) if isinstance(data, dict) else None for key in ("train", "val"))
-    if not isinstance(train, dict) or not isinstance(val, dict) or not ("split" in train or "split" in val):
+    train, val = references.get(("data", "train")), references.get(("data", "val"))
+    if train is None or val is None or components[train.path] is None or components[val.path] is None:
         return
-    train, val = ({k: v for k, v in table.items() if k != "transforms"} for table in (train, val))
-    same_set = {k: v for k, v in train.items() if k != "split"} == {k: v for k, v in val.items() if k != "split"}
-    if train != val and (same_set or "split" in val):
-        where: Path = ("data", "val", "split") if "split" in val else ("data", "train", "split")
+    cuts = [_read_split(layers.values, reference.path) for reference in (train, val)]
+    if any(isinstance(cut, list) for cut in cuts) or cuts == [None, None]:
+        return
+    same_set = components[train.path] == components[val.path] and train.parameters == val.parameters
+    if (same_set and cuts[0] != cuts[1]) or (cuts[1] is not None and not same_set):
+        where: Path = (*(train if cuts[1] is None else val).path, "split")
         yield Problem(
             "data.train and data.val do not cut the same set in the same way: samples could be in both",
             layers.locate(where, key=True),
             note="give both the same `use`, parameters and `split`",
         )
+
+
+def _read_split(values: dict[str, Any], path: Path) -> SplitTable | list[Problem] | None:
+    table = _inside(values, *path, "split")
+    return None if table is None else validate(SplitTable, table, path, lambda *_: None)
+
+
+def check_metric_names(values: dict[str, Any], layers: Layers) -> Iterator[Problem]:
+    """Refuse names that would be read as something else in `split/name`."""
+    metrics = values.get("metrics")
+    for name in metrics if isinstance(metrics, dict) else ():
+        if name == "loss" or not name or "/" in name:
+            place = layers.locate(("metrics", name), key=True)
+            yield Problem(f'a metric cannot be called "{name}"', place, note='neither "loss", nor with "/" in it')
 
 
 def check_watched(values: dict[str, Any], metrics: set[str], layers: Layers) -> Iterator[Problem]:

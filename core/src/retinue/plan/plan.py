@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from retinue.errors import PluginError, Problem, SpecError, UnknownComponent
 from retinue.hooks import NestedTable
 from retinue.plan.names import (
+    check_metric_names,
     check_nested_names,
     check_sections,
     check_splits,
@@ -27,7 +28,7 @@ from retinue.positions import Path
 from retinue.spec.layers import Layers
 from retinue.spec.loading import LoadedSpec
 from retinue.spec.schema import DatasetTable, RunSpec, SchedulerTable, SplitTable
-from retinue.validation import closest, validate
+from retinue.validation import validate
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class PlannedComponent:
         parameters: as the target takes them; nested components as PlannedComponent. Those that the data set
             gives are None where the spec does not give them.
         given: the names that the spec gives.
+        pyramid: of a nested model, whether its feature maps are wanted in place of the whole.
     """
 
     component: Component
@@ -46,6 +48,7 @@ class PlannedComponent:
     path: Path
     parameters: dict[str, Any]
     given: frozenset[str]
+    pyramid: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ def make_plan(loaded: LoadedSpec, registry: Registry) -> Plan:
     planner.problems += loaded.problems
     components = {path: planner.resolve(reference) for path, reference in references.items()}
     values = loaded.layers.values
-    planner.problems += [*check_splits(values, loaded.layers), *check_sections(values, loaded.layers)]
+    planner.problems += check_splits(references, components, loaded.layers)
+    planner.problems += [*check_sections(values, loaded.layers), *check_metric_names(values, loaded.layers)]
     if isinstance(values.get("metrics"), dict):
         planner.problems += check_watched(values, set(values["metrics"]), loaded.layers)
     if planner.problems or loaded.spec is None:
@@ -123,7 +127,6 @@ class _Planner:
         if component is None:
             return None
         try:
-            _check_member(component)
             signature = read_signature(component)
         except UnknownComponent as error:
             self.problems.append(replace(error.problem, position=locate_name(reference, self.layers)))
@@ -133,7 +136,7 @@ class _Planner:
             return None
         checked = validate(signature.model, reference.parameters, reference.path, self.layers.locate)
         if isinstance(checked, list):
-            self.problems += [self._place_missing(problem, reference) for problem in checked]
+            self.problems += [self._place_missing(problem, reference, signature) for problem in checked]
             return None
         parameters = {
             name: self._plan_inside(getattr(checked, name), (*reference.path, name))
@@ -189,7 +192,7 @@ class _Planner:
             if reference is None:
                 self.problems.append(Problem(f"a {value.kind} is needed: a table with `use`", self.layers.locate(path)))
                 return None
-            return self.plan(reference, self.resolve(reference))
+            return self._plan_nested(reference, value.pyramid)
         if isinstance(value, FilePath):
             return value.expanduser().absolute()
         if isinstance(value, list | tuple):
@@ -203,18 +206,19 @@ class _Planner:
             )
         return value
 
-    def _place_missing(self, problem: Problem, reference: Reference) -> Problem:
+    def _plan_nested(self, reference: Reference, pyramid: bool) -> PlannedComponent | None:
+        planned = self.plan(reference, self.resolve(reference))
+        if planned is not None and pyramid and "pyramid" not in planned.signature.supplied:
+            message = f'model "{reference.name}" gives no feature maps level by level: it cannot be an encoder'
+            self.problems.append(Problem(message, locate_name(reference, self.layers)))
+        return planned if planned is None else replace(planned, pyramid=pyramid)
+
+    def _place_missing(self, problem: Problem, reference: Reference, signature: Signature) -> Problem:
         """Point a missing parameter at the name of what needs it, not at the table around it."""
-        if not problem.message.endswith("is missing"):
+        if problem.message not in {f'"{name}" is missing' for name in signature.model.model_fields}:
             return problem
         message = f'{reference.kind} "{reference.name}" needs {problem.message.removesuffix(" is missing")}'
         return Problem(message, locate_name(reference, self.layers))
-
-
-def _check_member(component: Component) -> None:
-    if component.in_family and component.canonical not in component.list_members():
-        meant = closest(component.canonical, component.list_members())
-        raise UnknownComponent(f'no {component.kind} named "{component.canonical}"', meant)
 
 
 def _dataset(table: DatasetTable, name: str, planned: dict[Path, PlannedComponent]) -> PlannedDataset:

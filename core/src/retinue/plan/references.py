@@ -65,7 +65,7 @@ def read_reference(kind: str, value: Any, path: Path) -> Reference | None:
 
 def _read(kind: str, value: Any, path: Path) -> Iterator[Reference]:
     table = {"use": value} if isinstance(value, str) else value
-    if isinstance(table, dict) and isinstance(table.get("use"), str):
+    if isinstance(table, dict) and isinstance(table.get("use"), str) and table["use"]:
         owned = {"use", *(key for key, _ in KINDS[kind].keys)}
         yield Reference(kind, table["use"], path, {key: inner for key, inner in table.items() if key not in owned})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -50,13 +50,19 @@ def list_values(plan: Plan, filled: Mapping[Path, Any]) -> Iterator[Value]:
             yield from reader.table(("data", name, "split"), dataset.split)
         for transform in dataset.transforms:
             yield from reader.component(transform)
-    for planned in (plan.model, plan.loss, plan.optimizer):
+    yield from reader.component(plan.model)
+    if plan.spec.finetune is not None:
+        yield from reader.table(("finetune",), plan.spec.finetune)
+    for planned in (plan.loss, plan.optimizer):
         yield from reader.component(planned)
     for scheduler, framework in plan.schedulers:
         yield from reader.component(scheduler)
         for key in ("every", "warmup", "metric"):
             if getattr(framework, key) is not None:
                 yield reader.value((*scheduler.path, key), getattr(framework, key))
+    if not plan.metrics:
+        # Without the table, the task's own would be meant.
+        yield reader.value(("metrics",), {})
     for planned in [*plan.metrics.values(), *(c for c in plan.callbacks if c.path[0] == "callbacks")]:
         yield from reader.component(planned)
     for key in ("train", "checkpoint", "log"):
@@ -100,6 +106,9 @@ class _Reader:
             value = getattr(table, name)
             if isinstance(value, BaseModel):
                 yield from () if name in skip else self.table((*path, name), value)
+            elif isinstance(value, list) and value and isinstance(value[0], BaseModel):
+                for number, inner in enumerate(value):
+                    yield from self.table((*path, name, number), inner)
             elif value is not None and name not in skip:
                 yield self.value((*path, name), value)
 
@@ -116,20 +125,31 @@ class _Reader:
     def parameter(self, path: Path, value: Any) -> Iterator[Value]:
         if isinstance(value, PlannedComponent):
             yield from self.component(value)
-        elif isinstance(value, BaseModel):
-            for name in type(value).model_fields:
-                yield from self.parameter((*path, name), getattr(value, name))
-        elif isinstance(value, list | tuple) and any(
-            isinstance(inner, PlannedComponent | BaseModel) for inner in value
-        ):
-            for number, inner in enumerate(value):
-                yield from self.parameter((*path, number), inner)
-        elif value is not None:
-            yield self.value(path, value)
+        elif _is_plain(value):
+            if value is not None:
+                yield self.value(path, value)
+        else:
+            for key, inner in _items(value):
+                yield from self.parameter((*path, key), inner)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether neither a component nor a model of parameters is in a value."""
+    if isinstance(value, list | tuple | dict):
+        return all(_is_plain(inner) for _, inner in _items(value))
+    return not isinstance(value, PlannedComponent | BaseModel)
+
+
+def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, BaseModel):
+        return [(name, getattr(value, name)) for name in type(value).model_fields]
+    return value.items() if isinstance(value, dict) else enumerate(value)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, FilePath | Duration):
+    if isinstance(value, FilePath):
+        return str(value.expanduser().absolute())
+    if isinstance(value, Duration):
         return str(value)
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from retinue.errors import PluginError
 from retinue.plugins.discovery import Plugin
 
@@ -35,6 +37,11 @@ class Component:
         return f"{self.plugin.id}/{self.name}"
 
     @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.kind} {self.canonical} ({self.plugin})"
+
+    @property
     def is_family(self) -> bool:
         return self.name == "*"
 
@@ -58,23 +65,32 @@ class Component:
         return loaded
 
     def list_members(self) -> list[str]:
-        """Return the canonical names that a family answers to; of a single component, its own."""
+        """Return the canonical names that a family answers to; of a single component, its own.
+
+        Raises:
+            PluginError: the lister cannot be imported, or fails.
+        """
         if self.lister is None:
             return [self.canonical]
-        return [f"{self.plugin.id}/{name}" for name in _import_target(self, self.lister)()]
+        lister = _import_target(self, self.lister)
+        try:
+            names = list(lister())
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{self.label} cannot be listed: {type(error).__name__}: {error}") from error
+        return [f"{self.plugin.id}/{name}" for name in names]
 
     def _check_requirements(self) -> None:
         missing = [line for line in self.requires if not is_installed(line)]
         if missing:
             quoted = " ".join(f'"{line}"' for line in missing)
-            raise PluginError(f"{self.kind} {self.canonical} needs {', '.join(missing)}: pip install {quoted}")
+            raise PluginError(f"{self.label} needs {', '.join(missing)}: pip install {quoted}")
 
 
 def is_installed(requirement: str) -> bool:
-    """Say whether a requirement such as "imageio>=2" is met."""
-    from packaging.requirements import Requirement
-
+    """Say whether a requirement such as "imageio>=2" is met, or not made of this machine."""
     wanted = Requirement(requirement)
+    if wanted.marker and not wanted.marker.evaluate():
+        return True
     try:
         version = importlib.metadata.version(wanted.name)
     except importlib.metadata.PackageNotFoundError:
@@ -99,7 +115,4 @@ def _import_target(component: Component, target: Any) -> Any:
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"{component.kind} {component.canonical} ({component.plugin}) cannot be loaded: "
-            f"{target}: {type(error).__name__}: {error}"
-        ) from error
+        raise PluginError(f"{component.label} cannot be loaded: {target}: {type(error).__name__}: {error}") from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
-import re
+import warnings
 from configparser import Error as MalformedMetadata
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import entrypoints
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from retinue.hooks import PROJECT
 
@@ -26,6 +28,7 @@ class Plugin:
         status: conflict and broken may turn up only when the entry module is imported.
         error: why the status is not ok.
         details: the traceback of a broken one.
+        imports_torch: whether its entry module does, which every command then waits for.
     """
 
     id: str
@@ -35,6 +38,12 @@ class Plugin:
     status: Status = "ok"
     error: str | None = None
     details: str | None = None
+    imports_torch: bool = False
+
+    @property
+    def condition(self) -> str:
+        """The status as a sentence ends in it."""
+        return "in conflict" if self.status == "conflict" else self.status
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}" if self.distribution else f"local file {self.module}"
@@ -48,22 +57,26 @@ def find_plugins() -> list[Plugin]:
 
 def _entry_points() -> list[Plugin]:
     try:
-        return [
-            Plugin(point.name, point.module_name, _canonical(point.distro.name), point.distro.version)
-            for point in entrypoints.get_group_all(PROJECT)
-            if point.distro is not None
-        ]
-    except (MalformedMetadata, entrypoints.BadEntryPoint, UnicodeDecodeError, OSError):
+        with warnings.catch_warnings():
+            # It would leave out a line that it cannot read, with no more than a warning.
+            warnings.simplefilter("error", UserWarning)
+            points = entrypoints.get_group_all(PROJECT)
+    except (MalformedMetadata, UserWarning, OSError):
         # A malformed entry_points.txt of any distribution stops entrypoints; the standard library steps over it.
         return [
-            Plugin(point.name, point.value.split(":")[0].strip(), _canonical(point.dist.name), point.dist.version)
+            Plugin(
+                point.name, point.value.split(":")[0].strip(), canonicalize_name(point.dist.name), point.dist.version
+            )
             for point in importlib.metadata.entry_points(group=PROJECT)
             if point.dist is not None
         ]
+    return [_from_entry_point(point.name, point.module_name, point.distro) for point in points]
 
 
-def _canonical(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
+def _from_entry_point(id: str, module: str, distribution: entrypoints.Distribution) -> Plugin:
+    name = canonicalize_name(distribution.name)
+    # An egg-info beside its sources has no version in its name.
+    return Plugin(id, module, name, distribution.version or importlib.metadata.version(name))
 
 
 def _judge_version(plugin: Plugin) -> Plugin:
@@ -78,9 +91,6 @@ def _judge_version(plugin: Plugin) -> Plugin:
 
 
 def _unmet_requirement(distribution: str | None) -> str | None:
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.utils import canonicalize_name
-
     for line in importlib.metadata.requires(distribution) or [] if distribution else []:
         try:
             requirement = Requirement(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +12,14 @@ from types import ModuleType
 from typing import Any
 
 import pluggy
+from packaging.requirements import InvalidRequirement, Requirement
 
 from retinue import hooks
 from retinue.errors import PluginError
 from retinue.hooks import KINDS, PROJECT
 from retinue.plugins.components import Component
 from retinue.plugins.discovery import Plugin
+from retinue.plugins.names import KEBAB_CASE, is_kebab_case
 from retinue.validation import closest
 
 
@@ -27,6 +30,8 @@ def collect_components(plugin: Plugin) -> list[Component]:
         PluginError: a hook or a registration does not keep the contract.
         BaseException: whatever the entry module raises.
     """
+    if not is_kebab_case(plugin.id):
+        raise PluginError(f'"{plugin.id}" is no plug-in id: {KEBAB_CASE}')
     module = _import_file(plugin) if plugin.distribution is None else importlib.import_module(plugin.module)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hooks)
@@ -57,23 +62,49 @@ class _Registrar:
         deprecated: str | None = None,
         lister: str | Callable[[], Sequence[str]] | None = None,
     ) -> None:
+        label = f'{self.kind} "{name}"'
         if any(known.kind == self.kind and known.name == name for known in self.collected):
-            raise PluginError(f'{self.kind} "{name}" is registered twice')
-        if "/" in name or not name or (name == "*") != (lister is not None):
-            raise PluginError(f'"{name}" is no component name: a word without "/", or "*" with a lister for a family')
-        if isinstance(target, str) and ":" not in target:
-            raise PluginError(f'{self.kind} "{name}": target "{target}" is not of the form "package.module:attribute"')
+            raise PluginError(f"{label} is registered twice")
+        if not (is_kebab_case(name) if lister is None else name == "*"):
+            raise PluginError(f'{label} is no component name: {KEBAB_CASE}, or "*" with a lister for a family')
+        if not summary or "\n" in summary:
+            raise PluginError(f"{label}: the summary is one line of text")
+        _check_reference(label, "target", target)
+        _check_reference(label, "params", params)
+        _check_reference(label, "lister", lister)
+        _check_requirements(label, requires)
         self.collected.append(
             Component(self.kind, name, self.plugin, target, summary, params, tuple(requires), deprecated, lister)
         )
 
 
+def _check_reference(label: str, role: str, value: object) -> None:
+    if isinstance(value, str) and not re.fullmatch(r"[\w.]+:\w+", value):
+        raise PluginError(f'{label}: {role} "{value}" is not of the form "package.module:attribute"')
+    if not (isinstance(value, str) or callable(value) or (value is None and role != "target")):
+        raise PluginError(f"{label}: {role} {value!r} is neither an import string nor a class or function")
+
+
+def _check_requirements(label: str, requires: Sequence[str]) -> None:
+    if isinstance(requires, str):
+        raise PluginError(f'{label}: requires is a list: ["{requires}"]')
+    for line in requires:
+        try:
+            Requirement(line)
+        except InvalidRequirement as error:
+            raise PluginError(f'{label}: "{line}" is no requirement, such as "imageio>=2"') from error
+
+
 def _refuse_unknown_hooks(module: ModuleType, manager: pluggy.PluginManager) -> None:
     known = {kind.hook for kind in KINDS.values()}
     for name in dir(module):
-        if manager.parse_hookimpl_opts(module, name) is not None and name not in known:
-            meant = closest(name, known)
-            raise PluginError(f"{name} is no hook of retinue" + (f": did you mean {meant}?" if meant else ""))
+        marks = manager.parse_hookimpl_opts(module, name)
+        if marks is None and name in known:
+            raise PluginError(f"{name} is not marked: write @hookimpl above it")
+        hook = name if marks is None else marks.get("specname") or name
+        if marks is not None and hook not in known:
+            meant = closest(hook, known)
+            raise PluginError(f"{hook} is no hook of retinue" + (f": did you mean {meant}?" if meant else ""))
 
 
 def _import_file(plugin: Plugin) -> ModuleType:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 
-from retinue.errors import AmbiguousComponent, Problem, SpecError, UnknownComponent
+from retinue.errors import AmbiguousComponent, PluginError, Problem, SpecError, UnknownComponent
 from retinue.hooks import KINDS
 from retinue.plugins.components import Component
 from retinue.plugins.discovery import Plugin
 from retinue.plugins.registration import collect_components
 from retinue.plugins.registry_file import RegistryFile, find_registry_file
-from retinue.plugins.selection import find_missing, select_plugins
+from retinue.plugins.selection import explain_missing, select_plugins
 from retinue.validation import closest, enumerate_words
 
 BUILTIN = "builtin"
+
+FAILED = ("broken", "conflict", "incompatible")
+"""What is wrong with a plug-in that somebody wants and does not get."""
 
 
 class Registry:
@@ -37,7 +41,9 @@ class Registry:
         self.file = file or RegistryFile(find_registry_file())
         self._components: dict[str, dict[str, Component]] = {kind: {} for kind in KINDS}
         self.plugins = [self._admit(plugin) for plugin in select_plugins(self.file)]
-        _check_registry_names(self)
+        problems = list(_find_unknown_components(self))
+        if problems:
+            raise SpecError(problems)
 
     def components(self, kind: str | None = None, plugin: str | None = None) -> Iterator[Component]:
         """Return what is registered, families as one, by kind and canonical name."""
@@ -52,67 +58,20 @@ class Registry:
             UnknownComponent: there is none; says what was probably meant, or which plug-in failed.
             AmbiguousComponent: several plug-ins have it; says how to choose.
         """
-        name = self.file.table.alias.get(kind, {}).get(name, name)
-        if "/" not in name:
-            name = self.file.table.resolve.get(kind, {}).get(name, name)
-        found = self._named(kind, name) if "/" in name else self._bare(kind, name)
-        if found is None:
-            raise self._unknown(kind, name)
-        return found
+        offers = self._offers(kind, name)
+        if len(offers) > 1:
+            names = [component.canonical for component in offers]
+            raise AmbiguousComponent(
+                f'{kind} "{name}" is offered by {len(names)} plug-ins: {", ".join(names)}',
+                note=f'write one of them in full, or pin it in registry.toml: [resolve.{kind}] {name} = "{names[0]}"',
+            )
+        if not offers:
+            raise self._unknown(kind, self._expand(kind, name))
+        return offers[0]
 
     def knows(self, name: str) -> bool:
         """Say whether a name is one of any kind's."""
-        return any(
-            self._named(kind, name) or self._bearers(kind, name) or name in self._aliases(kind) for kind in KINDS
-        )
-
-    def _aliases(self, kind: str) -> dict[str, str]:
-        table = self.file.table
-        return {**table.resolve.get(kind, {}), **table.alias.get(kind, {})}
-
-    def _named(self, kind: str, name: str) -> Component | None:
-        found = self._components[kind].get(name)
-        if found is not None or "/" not in name:
-            return found
-        plugin, member = name.split("/", 1)
-        family = self._components[kind].get(f"{plugin}/*")
-        return replace(family, name=member) if family else None
-
-    def _bearers(self, kind: str, name: str) -> list[Component]:
-        return [component for component in self.components(kind) if component.name == name and not component.is_family]
-
-    def _bare(self, kind: str, name: str) -> Component | None:
-        bearers = self._bearers(kind, name)
-        builtin = [component for component in bearers if component.plugin.id == BUILTIN]
-        if len(bearers) > 1 and not builtin:
-            names = [component.canonical for component in bearers]
-            raise AmbiguousComponent(
-                f'{kind} "{name}" is offered by {len(bearers)} plug-ins: {", ".join(names)}',
-                note=f'write one of them in full, or pin it in registry.toml: [resolve.{kind}] {name} = "{names[0]}"',
-            )
-        return next(iter(builtin or bearers), None)
-
-    def _unknown(self, kind: str, name: str) -> UnknownComponent:
-        failed = next((p for p in self.plugins if p.id == name.split("/")[0] and p.status != "ok"), None)
-        if failed is not None:
-            return UnknownComponent(
-                f'{kind} "{name}" is not to be had: plug-in {failed.id} is {failed.status}', note=failed.error
-            )
-        candidates = self.names(kind)
-        meant = closest(name, candidates)
-        if meant is not None:
-            component = self.resolve(kind, meant)
-            return UnknownComponent(f'no {kind} named "{name}"', meant, f"({component.canonical}, {component.plugin})")
-        others = [other for other in KINDS if other != kind and name in self.names(other)]
-        if others:
-            return UnknownComponent(f'no {kind} named "{name}"', note=f'"{name}" is a {others[0]}')
-        missing = find_missing(self.file)
-        if missing:
-            quoted = " ".join(f'"{line}"' for line in missing)
-            note = f"{self.file.path} requires what is not installed: pip install {quoted}"
-            return UnknownComponent(f'no {kind} named "{name}"', note=note)
-        known = enumerate_words(candidates)
-        return UnknownComponent(f'no {kind} named "{name}"', note=f"known: {known}" if known else "none is installed")
+        return any(self._offers(kind, name) for kind in KINDS)
 
     def names(self, kind: str) -> list[str]:
         """Return every name that resolves to one component of a kind: bare ones, aliases, canonical ones."""
@@ -120,34 +79,89 @@ class Registry:
         bare = sorted({component.name for component in components} | set(self._aliases(kind)))
         return bare + [component.canonical for component in components]
 
+    def named(self, kind: str, canonical: str) -> Component | None:
+        """Return the component of a canonical name; of a family, the member, whether or not it is listed."""
+        found = self._components[kind].get(canonical)
+        if found is not None:
+            return found
+        plugin, member = canonical.split("/", 1)
+        family = self._components[kind].get(f"{plugin}/*")
+        return replace(family, name=member) if family else None
+
+    def explain_absence(self) -> str | None:
+        """Say what is not installed although required, and what does not work: a name that is missed may be theirs."""
+        failed = [p for p in self.plugins if p.status in FAILED and self._failed(p.id)]
+        notes = [explain_missing(self.file), *(f"plug-in {p.id} is {p.condition}: {p.error}" for p in failed)]
+        return "; ".join(dict.fromkeys(filter(None, notes))) or None
+
+    def _aliases(self, kind: str) -> dict[str, str]:
+        table = self.file.table
+        return {**table.resolve.get(kind, {}), **table.alias.get(kind, {})}
+
+    def _expand(self, kind: str, name: str) -> str:
+        return self._aliases(kind).get(name, name)
+
+    def _offers(self, kind: str, name: str) -> list[Component]:
+        """Return what a name means: one component, or several where nothing says which."""
+        name = self._expand(kind, name)
+        if "/" in name:
+            found = self.named(kind, name)
+            return [found] if found else []
+        bearers = [c for c in self.components(kind) if c.name == name and not c.is_family]
+        builtin = [component for component in bearers if component.plugin.id == BUILTIN]
+        return builtin or bearers
+
+    def _unknown(self, kind: str, name: str) -> UnknownComponent:
+        failed = self._failed(name.split("/")[0])
+        if failed is not None:
+            return UnknownComponent(
+                f'{kind} "{name}" is not to be had: plug-in {failed.id} is {failed.condition}', note=failed.error
+            )
+        meant = closest(name, self.names(kind))
+        notes = [self._introduce(kind, meant) if meant else self._as_other_kind(name), self.explain_absence()]
+        if not any(notes):
+            known = enumerate_words(self.names(kind))
+            notes = [f"known: {known}" if known else "none is installed"]
+        return UnknownComponent(f'no {kind} named "{name}"', meant, "; ".join(filter(None, notes)))
+
+    def _failed(self, id: str) -> Plugin | None:
+        """Return the plug-in of an id, if that is one that does not work."""
+        bearers = [plugin for plugin in self.plugins if plugin.id == id]
+        return None if any(plugin.status == "ok" for plugin in bearers) else next(iter(bearers), None)
+
+    def _introduce(self, kind: str, name: str) -> str | None:
+        offers = self._offers(kind, name)
+        return f"({' or '.join(f'{c.canonical}, {c.plugin}' for c in offers)})" if offers else None
+
+    def _as_other_kind(self, name: str) -> str | None:
+        return next((f'"{name}" is a {kind}' for kind in KINDS if name in self.names(kind)), None)
+
     def _admit(self, plugin: Plugin) -> Plugin:
         if plugin.status != "ok":
             return plugin
+        had_torch = "torch" in sys.modules
         try:
             for component in collect_components(plugin):
                 self._components[component.kind][component.canonical] = component
         # A plug-in may fail in any way, sys.exit among them: none takes a command down.
         except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            return replace(plugin, status="broken", error=reason, details=traceback.format_exc())
-        return plugin
+            plugin = replace(plugin, status="broken", error=_reason(error), details=traceback.format_exc())
+        return replace(plugin, imports_torch=not had_torch and "torch" in sys.modules)
 
 
-def _check_registry_names(registry: Registry) -> None:
-    """Refuse a registry file that names plug-ins or components which are not there."""
-    file = registry.file
-    ids = {plugin.id for plugin in registry.plugins} | {p.distribution for p in registry.plugins if p.distribution}
-    problems = [
-        Problem(f'no plug-in "{name}" is installed', file.locate("plugins", "disabled", number), closest(name, ids))
-        for number, name in enumerate(file.table.plugins.disabled)
-        if name not in ids
-    ]
-    for section, kinds in (("resolve", file.table.resolve), ("alias", file.table.alias)):
-        for kind, names in kinds.items():
-            for bare, canonical in names.items():
-                if canonical.split("/")[0] not in ids:
-                    position = file.locate(section, kind, bare)
-                    plugin = canonical.split("/")[0]
-                    problems.append(Problem(f'no plug-in "{plugin}" is installed', position, closest(plugin, ids)))
-    if problems:
-        raise SpecError(problems)
+def _reason(error: BaseException) -> str:
+    """Return an exception in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, PluginError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _find_unknown_components(registry: Registry) -> Iterator[Problem]:
+    """Find pins and aliases that lead to what a working plug-in does not offer."""
+    working = {plugin.id for plugin in registry.plugins if plugin.status == "ok"}
+    for (section, kind, bare), canonical in registry.file.pointers():
+        if canonical.split("/")[0] in working and registry.named(kind, canonical) is None:
+            position = registry.file.locate(section, kind, bare)
+            names = [component.canonical for component in registry.components(kind) if not component.is_family]
+            yield Problem(f'no {kind} named "{canonical}"', position, closest(canonical, names))

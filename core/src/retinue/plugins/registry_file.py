@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict, Field
 
 from retinue.documents import Document, read_document
 from retinue.errors import Position, Problem, SpecError
 from retinue.hooks import KINDS
+from retinue.plugins.names import KEBAB_CASE, is_kebab_case
+from retinue.rundir import RunDirectory
 from retinue.validation import closest, validate
 
 FILE_NAME = "registry.toml"
@@ -35,17 +39,14 @@ class LocalPlugin(_Table):
     path: str = Field(description="a Python file with hooks, relative to registry.toml")
 
 
-Name = Annotated[str, Field(pattern=r"^[^/\s]+/[^\s]+$")]
-
-
 class RegistryTable(_Table):
     """A registry file."""
 
     schema_: Literal[1] = Field(alias="schema", description="version of this file's form")
     plugins: PluginsTable = Field(PluginsTable(), description="which installed plug-ins take part")
     local: dict[str, LocalPlugin] = Field({}, description="in-house plug-ins that are one file, by id")
-    resolve: dict[str, dict[str, Name]] = Field({}, description="by kind: the canonical name that a bare name means")
-    alias: dict[str, dict[str, Name]] = Field({}, description="by kind: further names for components")
+    resolve: dict[str, dict[str, str]] = Field({}, description="by kind: the canonical name that a bare name means")
+    alias: dict[str, dict[str, str]] = Field({}, description="by kind: further names for components")
 
 
 class RegistryFile:
@@ -73,6 +74,13 @@ class RegistryFile:
         """Return where a value of the file stands."""
         return self.document.locate(path)
 
+    def pointers(self) -> Iterator[tuple[tuple[str, str, str], str]]:
+        """Yield the path of each pin and alias, (section, kind, bare name), and the canonical name it leads to."""
+        for section, kinds in (("resolve", self.table.resolve), ("alias", self.table.alias)):
+            for kind, names in kinds.items():
+                for bare, canonical in names.items():
+                    yield (section, kind, bare), canonical
+
     def local_files(self) -> dict[str, Path]:
         """Return the files of local plug-ins by id."""
         folder = self.path.parent if self.path else Path()
@@ -80,19 +88,29 @@ class RegistryFile:
 
 
 def find_registry_file(start: Path | None = None) -> Path | None:
-    """Return the nearest registry.toml from a folder upwards; default: the working directory."""
+    """Return the nearest registry.toml from a folder upwards; default: the working directory.
+
+    One inside a run directory is not read: it is code, and a stranger's run is safe to open.
+    """
     start = (start or Path.cwd()).resolve()
-    candidates = (folder / FILE_NAME for folder in (start, *start.parents))
-    return next((path for path in candidates if path.is_file()), None)
+    folders = [start, *start.parents]
+    runs = [number for number, folder in enumerate(folders) if RunDirectory(folder).resolved.is_file()]
+    outside = folders[runs[-1] + 1 :] if runs else folders
+    return next((folder / FILE_NAME for folder in outside if (folder / FILE_NAME).is_file()), None)
 
 
 def _check_words(table: RegistryTable, document: Document) -> list[Problem]:
     problems = [
-        Problem(f'no kind "{kind}"', document.locate((section, kind), key=True), closest(kind, KINDS))
-        for section in ("resolve", "alias")
-        for kind in getattr(table, section)
-        if kind not in KINDS
+        Problem(f'"{id}" is no plug-in id: {KEBAB_CASE}', document.locate(("local", id), key=True))
+        for id in table.local
+        if not is_kebab_case(id)
     ]
+    for section in ("resolve", "alias"):
+        for kind, names in getattr(table, section).items():
+            if kind not in KINDS:
+                place = document.locate((section, kind), key=True)
+                problems.append(Problem(f'no kind "{kind}"', place, closest(kind, KINDS)))
+            problems += _check_pointers((section, kind), names, document)
     for number, line in enumerate(table.plugins.required):
         reason = _unreadable(line)
         if reason:
@@ -103,9 +121,18 @@ def _check_words(table: RegistryTable, document: Document) -> list[Problem]:
     return problems
 
 
-def _unreadable(requirement: str) -> str | None:
-    from packaging.requirements import InvalidRequirement, Requirement
+def _check_pointers(table: tuple[str, str], names: dict[str, str], document: Document) -> Iterator[Problem]:
+    for bare, canonical in names.items():
+        if "/" in bare:
+            # A canonical name always means the same.
+            yield Problem(f'"{bare}" is no bare name: it has a "/"', document.locate((*table, bare), key=True))
+        plugin, _, component = canonical.partition("/")
+        if not (plugin and component):
+            place = document.locate((*table, bare))
+            yield Problem(f'"{canonical}" is no canonical name', place, note='PLUGIN/COMPONENT, such as "unet/unet"')
 
+
+def _unreadable(requirement: str) -> str | None:
     try:
         Requirement(requirement)
     except InvalidRequirement as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-_PATTERN = re.compile(r"^(\d+(?:\.\d+)?)(ep|it)$")
+_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ep|it)")
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,16 @@ class Duration:
     unit: str
 
     @classmethod
-    def parse(cls, text: str) -> Duration:
+    def parse(cls, value: Any) -> Duration:
         """Read "5ep", "0.5ep" or "500it".
 
         Raises:
             ValueError: it is neither.
         """
-        match = _PATTERN.match(text)
+        match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
         if match is None or (match[2] == "it" and "." in match[1]):
-            raise ValueError(f'a length of time such as "5ep" (epochs) or "500it" (steps) is needed, this is "{text}"')
+            shown = json.dumps(value, ensure_ascii=False)
+            raise ValueError(f'a length of time such as "5ep" (epochs) or "500it" (steps) is needed, this is {shown}')
         return cls(float(match[1]), match[2])
 
     def steps(self, steps_per_epoch: int) -> int:
@@ -44,8 +46,8 @@ class Duration:
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_after_validator_function(
+        return core_schema.no_info_plain_validator_function(
             cls.parse,
-            core_schema.str_schema(),
+            json_schema_input_schema=core_schema.str_schema(pattern=f"^{_PATTERN.pattern}$"),
             serialization=core_schema.plain_serializer_function_ser_schema(str),
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -12,6 +14,11 @@ from retinue.errors import Position, Problem, SpecError
 from retinue.hooks import KINDS
 from retinue.positions import Path
 from retinue.spec.overrides import Override
+
+BASE_FIXED = "`base` can be set in the spec alone"
+
+# Where a name alone may stand for a table with `use`.
+COMPONENTS = ("task", "data", "model", "loss", "optimizer", "scheduler", "metrics", "callbacks")
 
 FRAMEWORK_KEYS = frozenset(key for kind in KINDS.values() for key, _ in kind.keys)
 
@@ -29,18 +36,20 @@ class Layers:
         """Merge.
 
         Raises:
-            SpecError: an override goes through something that is no table, or removes what is not there.
+            SpecError: an override does not fit what the files say.
         """
         self.documents = documents
         self.overrides = overrides
         self.values: dict[str, Any] = {}
         for document in reversed(documents):
             self.values = _merge(self.values, document.values)
-        problems = [problem for override in overrides for problem in _apply(override, self.values)]
+        _list_scheduler(self.values)
+        problems: list[Problem] = []
+        for number, override in enumerate(overrides):
+            problems += _apply(override, self.values, overrides[:number])
+            _list_scheduler(self.values)
         if problems:
             raise SpecError(problems)
-        if isinstance(self.values.get("scheduler"), dict):
-            self.values["scheduler"] = [self.values["scheduler"]]
 
     def locate(self, path: Path, key: bool = False) -> Position | None:
         """Return where the value at `path`, or its key, was said last."""
@@ -50,17 +59,20 @@ class Layers:
         if override is not None:
             return override.position(key)
         found = (document.locate(form, key) for document in self.documents for form in _forms(path))
-        return next((position for position in found if position is not None), None)
+        created = (o.position(key=True) for o in self.overrides if _reaches(o.path, path))
+        return next((position for position in (*found, *created) if position is not None), None)
 
     def origin(self, path: Path) -> str | None:
         """Return who said the value at `path`: a file, or the command line; None for nobody."""
+        if not _holds(self.values, path):
+            return None
         override = self._override(path)
         if override is not None:
             return override.source
         return next((d.name for d in self.documents if any(d.locate(form) for form in _forms(path))), None)
 
     def _override(self, path: Path) -> Override | None:
-        candidates = (o for o in reversed(self.overrides) if not o.removes and path[: len(o.path)] == o.path)
+        candidates = (o for o in reversed(self.overrides) if not o.removes and _reaches(path, o.path))
         return next(candidates, None)
 
 
@@ -70,6 +82,11 @@ def read_layers(path: FilePath, overrides: Sequence[Override]) -> Layers:
     Raises:
         SpecError: a file cannot be read or is not well-formed, or a base builds on itself.
     """
+    problems = [
+        Problem(BASE_FIXED, override.position(key=True)) for override in overrides if override.path == ("base",)
+    ]
+    if problems:
+        raise SpecError(problems)
     documents = [read_document(path)]
     seen = [path.resolve()]
     while isinstance(base := documents[-1].values.get("base"), str):
@@ -78,8 +95,11 @@ def read_layers(path: FilePath, overrides: Sequence[Override]) -> Layers:
         if below.resolve() in seen:
             raise SpecError([Problem(f'base "{base}" builds on this file itself', position)])
         if not below.is_file():
-            raise SpecError([Problem(f'there is no base "{base}": {below} does not exist', position)])
-        documents.append(read_document(below))
+            raise SpecError([Problem(f'there is no base "{base}": {below} is no file', position)])
+        try:
+            documents.append(read_document(below))
+        except SpecError as error:
+            raise SpecError(replace(p, position=p.position or position) for p in error.problems) from None
         seen.append(below.resolve())
     return Layers(documents, overrides)
 
@@ -96,44 +116,84 @@ def find_nulls(value: Any, path: Path = ()) -> Iterable[Path]:
             yield from find_nulls(inner, (*path, number))
 
 
+def _list_scheduler(values: dict[str, Any]) -> None:
+    """A lone [scheduler] is a list of one."""
+    if isinstance(values.get("scheduler"), dict | str):
+        values["scheduler"] = [values["scheduler"]]
+
+
 def _forms(path: Path) -> list[Path]:
     """A lone [scheduler] is written without an index."""
     return [path, ("scheduler", *path[2:])] if path[:2] == ("scheduler", 0) else [path]
+
+
+def _reaches(path: Path, above: Path) -> bool:
+    """Say whether `path` is `above` or inside it. In an override, a key of digits looks like an index."""
+    wanted = [str(part) for part in above]
+    return any([str(part) for part in form[: len(wanted)]] == wanted for form in _forms(path))
+
+
+def _holds(values: Any, path: Path) -> bool:
+    for part in path:
+        if not isinstance(values, dict | list) or (inside := _child(values, part)) is None:
+            return False
+        values = inside
+    return True
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     below = _drop_other_component(below, above.get("use"))
     merged = copy.deepcopy(below)
     for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else copy.deepcopy(value)
+        known = merged.get(key)
+        if isinstance(value, dict) and isinstance(known, dict | str):
+            merged[key] = _merge(_name_table(known), value)
+        else:
+            merged[key] = copy.deepcopy(value)
     return merged
 
 
-def _drop_other_component(table: dict[str, Any], use: Any) -> dict[str, Any]:
+def _name_table(component: Any) -> Any:
+    """A component that was named alone can take parameters."""
+    return {"use": component} if isinstance(component, str) else component
+
+
+def _drop_other_component(table: dict[str, Any], use: Any, keep: Collection[Any] = ()) -> dict[str, Any]:
     """A component's parameters go with its name: another name starts without them."""
     if use is None or table.get("use") in (None, use):
         return table
-    return {key: value for key, value in table.items() if key in FRAMEWORK_KEYS}
+    return {key: value for key, value in table.items() if key in FRAMEWORK_KEYS or key in keep}
 
 
-def _apply(override: Override, values: dict[str, Any]) -> list[Problem]:
+def _apply(override: Override, values: dict[str, Any], earlier: Sequence[Override]) -> list[Problem]:
+    path = _index_scheduler(override.path, values)
     place: Any = values
-    for part in override.path[:-1]:
+    for part, following in pairwise(path):
         inside = _child(place, part)
-        if inside is None and isinstance(place, dict) and not override.removes:
+        if inside is None and isinstance(place, dict) and isinstance(following, str) and not override.removes:
             inside = place[str(part)] = {}
-        elif isinstance(inside, str) and not override.removes:
-            # A component that was named alone gets its first parameter.
-            inside = {"use": inside}
+        elif isinstance(inside, str) and path[0] in COMPONENTS and not override.removes:
+            inside = _name_table(inside)
             place[part] = inside
         if not isinstance(inside, dict | list):
             return [_misplaced(override, part)]
         place = inside
-    return _set(override, place, override.path[-1])
+    depth = len(override.path) - 1
+    said = {o.path[depth] for o in earlier if len(o.path) > depth and o.path[:depth] == override.path[:depth]}
+    return _set(override, place, path[-1], said)
 
 
-def _set(override: Override, place: dict[str, Any] | list[Any], last: str | int) -> list[Problem]:
+def _index_scheduler(path: Path, values: dict[str, Any]) -> Path:
+    """Let `scheduler.every` mean the only one."""
+    schedulers = values.get("scheduler")
+    is_lone = isinstance(schedulers, list) and len(schedulers) == 1
+    names_none = path[0] == "scheduler" and len(path) > 1 and isinstance(path[1], str)
+    return ("scheduler", 0, *path[1:]) if is_lone and names_none else path
+
+
+def _set(
+    override: Override, place: dict[str, Any] | list[Any], last: str | int, said: Collection[str | int]
+) -> list[Problem]:
     if isinstance(place, list):
         if not isinstance(last, int) or last >= len(place):
             return [_misplaced(override, last)]
@@ -146,9 +206,8 @@ def _set(override: Override, place: dict[str, Any] | list[Any], last: str | int)
     if override.removes:
         return [] if place.pop(last, None) is not None else [_misplaced(override, last)]
     if last == "use":
-        kept = _drop_other_component(place, override.value)
-        place.clear()
-        place.update(kept)
+        for dropped in place.keys() - _drop_other_component(place, override.value, said).keys():
+            del place[dropped]
     place[last] = copy.deepcopy(override.value)
     return []
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from retinue.errors import Problem
+from retinue.positions import Path
 from retinue.spec.layers import Layers, find_nulls, read_layers
 from retinue.spec.overrides import parse_overrides
 from retinue.spec.schema import RunSpec
@@ -29,7 +30,7 @@ class LoadedSpec:
     problems: list[Problem]
 
 
-def load_spec(path: str | Path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> LoadedSpec:
+def load_spec(path: str | FilePath, overrides: Iterable[str] | Mapping[str, Any] = ()) -> LoadedSpec:
     """Read a spec in TOML, YAML or JSON, its bases, and overrides.
 
     Args:
@@ -39,12 +40,17 @@ def load_spec(path: str | Path, overrides: Iterable[str] | Mapping[str, Any] = (
     Raises:
         SpecError: a file cannot be read or is not well-formed, or an override does not fit.
     """
-    layers = read_layers(Path(path), parse_overrides(overrides))
+    layers = read_layers(FilePath(path), parse_overrides(overrides))
     nulls = [
-        Problem(f'"{where[-1]}" has no value', layers.locate(where), note="leave the key out for its default")
+        Problem(f"{_name(where)} has no value", layers.locate(where), note="leave it out for its default")
         for where in find_nulls(layers.values)
     ]
-    checked = nulls or validate(RunSpec, layers.values, (), layers.locate)
+    checked = validate(RunSpec, layers.values, (), layers.locate)
     if isinstance(checked, list):
-        return LoadedSpec(layers, None, checked)
-    return LoadedSpec(layers, checked, [])
+        places = {problem.position for problem in nulls}
+        return LoadedSpec(layers, None, nulls + [problem for problem in checked if problem.position not in places])
+    return LoadedSpec(layers, None if nulls else checked, nulls)
+
+
+def _name(path: Path) -> str:
+    return f'item {path[-1] + 1} of "{path[-2]}"' if isinstance(path[-1], int) else f'"{path[-1]}"'

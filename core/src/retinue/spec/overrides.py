@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from typing import Any
 
 from retinue.errors import Position, Problem, SpecError
@@ -61,22 +62,24 @@ def parse_overrides(given: Iterable[str] | Mapping[str, Any]) -> list[Override]:
 
 
 def _parse(text: str, number: int) -> Override | Problem:
-    if text.startswith("~"):
-        return Override(_split(text[1:]), None, True, text, number, COMMAND_LINE)
-    key, equals, value = text.partition("=")
-    if not equals or not all(key.split(".")):
-        position = Position(COMMAND_LINE, number, 1, len(text) + 1, text)
+    removes = text.startswith("~")
+    key, equals, value = (text[1:], "", "") if removes else text.partition("=")
+    position = Position(COMMAND_LINE, number, 1, len(text) + 1, text)
+    if not (removes or equals) or not all(key.split(".")):
         return Problem(f'"{text}" is no override', position, note="write key.path=value, or ~key.path to remove")
+    if removes:
+        return Override(_split(key), None, True, text, number, COMMAND_LINE)
     return Override(_split(key), _read_value(value), False, text, number, COMMAND_LINE)
 
 
 def _split(key: str) -> Path:
-    return tuple(int(part) if part.isdigit() else part for part in key.strip().split("."))
+    return tuple(int(part) if part.isdecimal() else part for part in key.strip().split("."))
 
 
 def _read_value(text: str) -> Any:
-    """A value as TOML has it; what TOML does not know is a text: no shell quoting of quotes."""
+    """A value as TOML has it; what TOML does not know is a text, and so are dates: no shell quoting of quotes."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if isinstance(value, date | time) else value

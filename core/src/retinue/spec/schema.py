@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from retinue.documents import name_type
 from retinue.spec.durations import Duration
 
 
@@ -29,6 +31,8 @@ class ComponentTable(BaseModel):
 
 
 def _name_alone(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError(f"a name, or a table with `use`, is needed, this is {name_type(value)}")
     return {"use": value} if isinstance(value, str) else value
 
 
@@ -80,6 +84,9 @@ def _one_alone(value: Any) -> Any:
     return [value] if isinstance(value, str | dict) else value
 
 
+Schedulers = Annotated[list[Scheduler], BeforeValidator(_one_alone, json_schema_input_type=list[Scheduler] | Scheduler)]
+
+
 class EarlyStopTable(Table):
     """`early_stop`: end a run that no longer improves."""
 
@@ -94,7 +101,12 @@ class TrainTable(Table):
 
     epochs: int | None = Field(None, ge=1, description="passes over the training data")
     steps: int | None = Field(None, ge=1, description="optimizer steps, in place of epochs")
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        examples=["auto", "cpu", "mps", "cuda", "cuda:1"],
+        description="auto, cpu, mps, cuda or cuda:N",
+    )
     early_stop: EarlyStopTable | None = Field(None, description="end a run that no longer improves")
 
     @model_validator(mode="after")
@@ -102,6 +114,31 @@ class TrainTable(Table):
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("[train] needs either `epochs` or `steps`, and not both")
         return self
+
+
+class FreezeTable(Table):
+    """`freeze`: parameters that do not learn"""
+
+    match: str = Field(description='pattern of parameter names, such as "layer[12].*"')
+    until: Duration | None = Field(None, description="when they begin to learn, such as 5ep; default: never")
+
+
+class GroupTable(Table):
+    """`groups`: parameters with settings of their own"""
+
+    match: str = Field(description='pattern of parameter names, such as "fc.*"; the first that matches counts')
+    lr: float | None = Field(None, ge=0, description="their learning rate; default: the optimizer's")
+    weight_decay: float | None = Field(None, ge=0, description="their weight decay; default: the optimizer's")
+
+
+class FinetuneTable(Table):
+    """[finetune]: begin with weights that were learnt before, and say what learns"""
+
+    weights: FilePath | None = Field(None, description="a state dict in .safetensors, .pt or .pth")
+    into: str | None = Field(None, description="the part of the model that the weights are of, such as encoder")
+    freeze: list[FreezeTable] = Field([], description="parameters that do not learn, for a while or at all")
+    groups: list[GroupTable] = Field([], description="parameters with settings of their own")
+    layer_decay: float | None = Field(None, gt=0, le=1, description="each layer's learning rate by that of the next")
 
 
 class BestTable(Table):
@@ -132,16 +169,20 @@ class RunSpec(Table):
 
     spec: Literal[1] = Field(description="version of this file's form")
     base: str | None = Field(None, description="another spec that this one builds on, relative to this file")
-    name: str = Field("run", pattern=r"^[\w][\w.-]*$", description="what the run is called; names its folder")
+    name: str = Field(
+        "run",
+        pattern=r"^[\w][\w.-]*$",
+        examples=["flowers", "resnet18-v2.1"],
+        description="what the run is called; names its folder",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="of every random draw")
     task: Component = Field(ComponentTable(use="classification"), description="what a batch means")
     data: DataTable = Field(description="what to learn from and validate on")
     model: Component = Field(description="what learns")
+    finetune: FinetuneTable | None = Field(None, description="begin with weights that were learnt before")
     loss: Component | None = Field(None, description="default: the task's")
     optimizer: Component = Field(description="how it learns")
-    scheduler: Annotated[list[Scheduler], BeforeValidator(_one_alone)] = Field(
-        [], description="learning-rate schedules; several multiply"
-    )
+    scheduler: Schedulers = Field([], description="learning-rate schedules; several multiply")
     metrics: dict[str, Component] | None = Field(
         None, description="by the name they are logged under; default: the task's"
     )

@@ -14,6 +14,7 @@ from annotated_types import Gt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retinue.api import Pyramid
 from retinue_resnet.blocks import BasicBlock, conv3x3, initialize, stack_blocks
 
 
@@ -62,8 +63,34 @@ class CifarResNet(nn.Module):
         return logits
 
 
-def _variant(depth: int) -> Callable[..., CifarResNet]:
-    def build(num_classes: Annotated[int, Gt(0)] = 10, in_channels: Annotated[int, Gt(0)] = 3) -> CifarResNet:
+class CifarPyramid(Pyramid):
+    """A CIFAR ResNet without its head, under the same part names: what each stage gives, the stem being of the first's
+    size.
+
+    Args:
+        whole: whose parts it takes.
+    """
+
+    channels = (16, 32, 64)
+    reductions = (1, 2, 4)
+
+    def __init__(self, whole: CifarResNet) -> None:
+        super().__init__()
+        self.conv1, self.bn1, self.relu = whole.conv1, whole.bn1, whole.relu
+        self.layer1, self.layer2, self.layer3 = whole.layer1, whole.layer2, whole.layer3
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        fine = self.layer1(self.relu(self.bn1(self.conv1(image))))
+        middle = self.layer2(fine)
+        return [fine, middle, self.layer3(middle)]
+
+
+def _variant(depth: int) -> Callable[..., nn.Module]:
+    def build(
+        num_classes: Annotated[int, Gt(0)] = 10,
+        in_channels: Annotated[int, Gt(0)] = 3,
+        pyramid: bool = False,
+    ) -> CifarResNet | CifarPyramid:
         """Return the network with fresh weights.
 
         Float N x in_channels x H x W, H and W at least 1, gives logits N x num_classes. The resolution falls by 4
@@ -73,8 +100,10 @@ def _variant(depth: int) -> Callable[..., CifarResNet]:
         Args:
             num_classes: width of the output.
             in_channels: channels of a picture.
+            pyramid: return the feature maps' levels in place of the whole, for a model that has this one as encoder.
         """
-        return CifarResNet((depth - 2) // 6, num_classes, in_channels)
+        whole = CifarResNet((depth - 2) // 6, num_classes, in_channels)
+        return CifarPyramid(whole) if pyramid else whole
 
     build.__name__ = build.__qualname__ = f"resnet{depth}"
     return build

@@ -14,6 +14,7 @@ import torch
 from annotated_types import Gt
 from torch import Tensor, nn
 
+from retinue.api import Pyramid
 from retinue_resnet.blocks import (
     BasicBlock,
     Block,
@@ -74,6 +75,34 @@ class ResNet(nn.Module):
         return logits
 
 
+class ResNetPyramid(Pyramid):
+    """A ResNet without its head, under the same part names: what the stem gives, then each stage.
+
+    The small stem gives no level: the first stage has its size.
+
+    Args:
+        whole: whose parts it takes.
+        channels: that its first stage gives.
+        stem: that it was made with.
+    """
+
+    def __init__(self, whole: ResNet, channels: int, stem: Stem) -> None:
+        super().__init__()
+        self.conv1, self.bn1, self.relu, self.maxpool = whole.conv1, whole.bn1, whole.relu, whole.maxpool
+        self.layer1, self.layer2, self.layer3, self.layer4 = whole.layer1, whole.layer2, whole.layer3, whole.layer4
+        stages = (channels, 2 * channels, 4 * channels, 8 * channels)
+        self.stem_shrinks = stem == "imagenet"
+        self.channels = (64, *stages) if self.stem_shrinks else stages
+        self.reductions = (2, 4, 8, 16, 32) if self.stem_shrinks else (1, 2, 4, 8)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        entrance = self.relu(self.bn1(self.conv1(image)))
+        levels = [self.layer1(self.maxpool(entrance))]
+        for stage in (self.layer2, self.layer3, self.layer4):
+            levels.append(stage(levels[-1]))
+        return [entrance, *levels] if self.stem_shrinks else levels
+
+
 def _make_stem(stem: Stem, in_channels: int) -> tuple[nn.Conv2d, nn.Module]:
     if stem == "small":
         return conv3x3(in_channels, 64), nn.Identity()
@@ -85,13 +114,14 @@ def project(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     return nn.Sequential(conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
 
 
-def _variant(name: str, block: Block, depths: tuple[int, int, int, int], channels: int) -> Callable[..., ResNet]:
+def _variant(name: str, block: Block, depths: tuple[int, int, int, int], channels: int) -> Callable[..., nn.Module]:
     def build(
         num_classes: Annotated[int, Gt(0)] = 1000,
         in_channels: Annotated[int, Gt(0)] = 3,
         stem: Stem = "imagenet",
         zero_init_residual: bool = False,
-    ) -> ResNet:
+        pyramid: bool = False,
+    ) -> ResNet | ResNetPyramid:
         """Return the network with fresh weights; its state dict has torchvision's names and shapes.
 
         Float N x in_channels x H x W, H and W at least 1, gives logits N x num_classes. Training needs more than
@@ -105,8 +135,10 @@ def _variant(name: str, block: Block, depths: tuple[int, int, int, int], channel
                 which the other leaves next to nothing (Chen et al. 2020, arXiv:2002.05709, appendix B.9); the
                 first convolution of torchvision's weights does not fit it.
             zero_init_residual: start every block as its shortcut (Goyal et al. 2017, arXiv:1706.02677).
+            pyramid: return the feature maps' levels in place of the whole, for a model that has this one as encoder.
         """
-        return ResNet(block, depths, channels, num_classes, in_channels, stem, zero_init_residual)
+        whole = ResNet(block, depths, channels, num_classes, in_channels, stem, zero_init_residual)
+        return ResNetPyramid(whole, channels, stem) if pyramid else whole
 
     build.__name__ = build.__qualname__ = name
     return build

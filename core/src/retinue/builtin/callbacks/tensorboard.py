@@ -25,7 +25,12 @@ class TensorBoard(Callback):
     def start(self, run: Run) -> None:
         """Open the event file; of a resumed run, steps from here on replace what is there."""
         state = run.state
-        self.writer = SummaryWriter(str(run.directory), purge_step=state.step + 1 if state.step else None)
+        self.writer = SummaryWriter(
+            str(run.directory),
+            purge_step=state.step + 1 if state.step else None,
+            # Names go by the second: a run that is resumed at once would write over its own.
+            filename_suffix=f".{state.step}",
+        )
         self.drawn = state.step > 0
         if state.step == 0:
             self._add_graph(run)

@@ -1,0 +1,49 @@
+"""What a run says: warnings on stderr at once, everything in its log file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import MemoryHandler
+from pathlib import Path
+
+logger = logging.getLogger("retinue")
+
+
+class RunLog:
+    """Keeps what is logged under "retinue" until it is known where the run writes."""
+
+    def __init__(self) -> None:
+        self._kept = MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL + 1)
+        self._warnings = logging.StreamHandler(sys.stderr)
+        self._warnings.setLevel(logging.WARNING)
+        self._warnings.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        self._file: logging.FileHandler | None = None
+
+    def write_to(self, path: Path) -> None:
+        """Write to a file from here on, and what was said before."""
+        self._file = logging.FileHandler(path, encoding="utf-8")
+        self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(self._file)
+        self._kept.setTarget(self._file)
+        self._kept.close()
+        logger.removeHandler(self._kept)
+
+    @contextmanager
+    def open(self) -> Iterator[RunLog]:
+        """Listen while entered; an error that ends the run is its last line."""
+        logger.setLevel(logging.INFO)
+        logger.addHandler(self._kept)
+        logger.addHandler(self._warnings)
+        try:
+            yield self
+        except Exception as error:
+            logger.info("%s: %s", type(error).__name__, error)
+            raise
+        finally:
+            for handler in (self._kept, self._warnings, self._file):
+                if handler is not None:
+                    logger.removeHandler(handler)
+                    handler.close()

@@ -1,0 +1,1 @@
+"""imgaug's augmenters for Retinue, on pictures and masks together."""

@@ -1,0 +1,196 @@
+import gc
+import multiprocessing
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from retinue.api import Batch, DataInfo, Dataset, Sample, read_image
+from retinue.data.loading import Loader, choose_threads, choose_workers, count_cores
+from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.sampling import EpochBatches
+from retinue.errors import DataError
+
+SIZE = 11
+
+
+class Noise(Dataset):
+    in_memory = True
+
+    def __init__(self) -> None:
+        self.info = DataInfo(classes=("a", "b"))
+        self.images = torch.randint(0, 256, (SIZE, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator())
+
+    def __len__(self) -> int:
+        return SIZE
+
+    def __getitem__(self, index: int) -> Sample:
+        return {"image": tv_tensors.Image(self.images[index].clone()), "label": index}
+
+
+class Files(Noise):
+    def __init__(self, paths: list[str]) -> None:
+        super().__init__()
+        self.paths = paths
+
+    def __getitem__(self, index: int) -> Sample:
+        return {"image": read_image(self.paths[index]), "label": 0, "path": self.paths[index]}
+
+
+def numpy_noise(sample: Sample) -> Sample:
+    return {**sample, "numpy": torch.from_numpy(np.random.normal(size=3))}
+
+
+def python_noise(sample: Sample) -> Sample:
+    return {**sample, "python": random.gauss()}
+
+
+RANDOM = [
+    ("random-horizontal-flip", v2.RandomHorizontalFlip()),
+    ("color-jitter", v2.ColorJitter(0.5, 0.5)),
+    ("numpy-noise", numpy_noise),
+    ("python-noise", python_noise),
+]
+
+
+def loader(workers: int, dataset: Dataset | None = None, transforms: Any = RANDOM, shuffle: bool = True) -> Loader:
+    samples = PreparedSamples(dataset or Noise(), Preparation(transforms), seed=0)
+    return Loader(samples, EpochBatches(SIZE, 4, 0, shuffle, drop_last=False), workers, pinned=False)
+
+
+def flatten(batches: list[Batch]) -> list[tuple[str, Any]]:
+    return [(k, v.tolist() if isinstance(v, Tensor) else v) for batch in batches for k, v in sorted(batch.items())]
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[list[tuple[str, Any]]]:
+    """Three epochs, prepared in this process."""
+    found = loader(workers=0)
+    return [flatten(list(found.batches(epoch))) for epoch in range(3)]
+
+
+def test_epochs_differ_in_order_and_in_draws(expected) -> None:
+    for key in ("label", "image", "numpy", "python"):
+        epochs = [str([value for name, value in epoch if name == key]) for epoch in expected]
+        assert len(set(epochs)) == 3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batches_are_the_same_for_any_number_of_workers(workers: int, expected) -> None:
+    """Bit for bit, and in the second epoch too, which the same worker processes prepare."""
+    found = loader(workers)
+    assert [flatten(list(found.batches(epoch))) for epoch in range(3)] == expected
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_epoch_is_entered_in_the_middle(workers: int, expected) -> None:
+    found = loader(workers)
+    whole = list(found.batches(1))
+    assert flatten(list(found.batches(1, start=2))) == flatten(whole[2:])
+    assert flatten(whole) == expected[1]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_epoch_that_was_left_in_the_middle_disturbs_none_after_it(workers: int, expected) -> None:
+    found = loader(workers)
+    next(found.batches(0))
+    assert flatten(list(found.batches(2))) == expected[2]
+
+
+def test_the_programs_own_generators_are_left_alone() -> None:
+    def draw() -> tuple[Any, ...]:
+        return torch.rand(3).tolist(), np.random.random(), random.random()
+
+    def seed() -> None:
+        torch.manual_seed(1), np.random.seed(1), random.seed(1)
+
+    seed()
+    before = [draw() for _ in range(4)]
+    seed()
+    found = loader(workers=0)
+    after = [draw()]
+    for _ in found.batches(0):
+        after.append(draw())
+    assert after == before
+
+
+def test_nothing_is_left_out_of_an_epoch() -> None:
+    found = loader(workers=0)
+    labels = [label for batch in found.batches(0) for label in batch["label"].tolist()]
+    assert sorted(labels) == list(range(SIZE))
+    assert len(found) == 3
+
+
+@pytest.fixture
+def files(tmp_path) -> list[str]:
+    """Pictures of which the sixth is no picture."""
+    paths = [tmp_path / f"{index}.png" for index in range(SIZE)]
+    for path in paths:
+        Image.new("RGB", (8, 8)).save(path)
+    paths[5].write_text("not a picture")
+    return [str(path) for path in paths]
+
+
+def complaint(batches: Iterator[Batch]) -> str:
+    # pytest.raises would keep the frames, and so the workers.
+    try:
+        next(batches)
+    except DataError as error:
+        return str(error)
+    raise AssertionError("nothing was wrong")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_unreadable_file_is_one_sentence_from_a_worker_too(workers: int, files: list[str]) -> None:
+    batches = loader(workers, Files(files), shuffle=False).batches(0)
+    assert next(batches)["path"] == files[:4]
+    assert complaint(batches) == f"{files[5]}: is no picture in a format that Pillow reads"
+
+
+def fail(sample: Sample) -> Sample:
+    raise ZeroDivisionError("division by zero")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_transform_that_fails_is_named_from_a_worker_too(workers: int, files: list[str]) -> None:
+    batches = loader(workers, Files(files), [("scale", fail)], shuffle=False).batches(0)
+    reason = "ZeroDivisionError: division by zero"
+    assert complaint(batches) == f'transform "scale" failed on {files[0]} (3 x 8 x 8, uint8): {reason}'
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_workers_end_with_their_loader(fails: bool, files: list[str]) -> None:
+    gc.disable()
+    try:
+        found = loader(2, Files(files), [("scale", fail)] if fails else [])
+        if fails:
+            complaint(found.batches(0))
+        else:
+            next(found.batches(0))
+        assert len(multiprocessing.active_children()) == 2
+        del found
+        assert not multiprocessing.active_children()
+    finally:
+        gc.enable()
+
+
+def test_workers_are_for_files() -> None:
+    assert choose_workers("auto", in_memory=True) == 0
+    assert 1 <= choose_workers("auto", in_memory=False) <= max(1, count_cores() - 1)
+    assert choose_workers(3, in_memory=True) == 3
+
+
+def test_threads_leave_the_workers_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert [choose_threads(workers) for workers in (0, 3, 8, 20)] == [8, 5, 1, 1]
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert [choose_threads(workers) for workers in (0, 7)] == [2, 1]
