@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from retinue.errors import RunDirectoryError
-from retinue.provenance import read_info
+from retinue.provenance import read_lock
 from retinue.run import SavedRun
 from retinue.rundir import RunDirectory
 
@@ -76,7 +76,7 @@ def test_what_it_ran_under_is_there(train: Train) -> None:
 
 
 def test_what_the_data_held_is_read_back(train: Train) -> None:
-    info = read_info(train().directory)
+    info = read_lock(train().directory).info
     assert info.classes == tuple(map(str, range(10)))
     assert (info.channels, info.image_size, info.ignore_index) == (1, (8, 8), None)
 
@@ -85,7 +85,7 @@ def test_what_the_data_held_is_read_back(train: Train) -> None:
 def test_a_damaged_lock_is_told(content: str, tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     with pytest.raises(RunDirectoryError, match=r"run\.lock is missing or damaged"):
-        read_info(directory)
+        read_lock(directory)
     directory.lock.write_text(content)
     with pytest.raises(RunDirectoryError, match=r"run\.lock is missing or damaged"):
-        read_info(directory)
+        read_lock(directory)

@@ -111,7 +111,7 @@ def test_tensorboards_own_reader_finds_scalars_pictures_and_graph(run: Path) -> 
     tags = events.Tags()
     assert {"train/loss", "val/accuracy", "lr"} <= set(tags["scalars"])
     assert len(events.Scalars("val/accuracy")) == 8
-    assert tags["images"] == ["train/batch"]
+    assert "train/batch" in tags["images"]
     assert tags["graph"] is True
     assert "Conv" in str(events.Graph())
 

@@ -24,6 +24,7 @@ SPECS = sorted(path for path in EXAMPLES.iterdir() if path.suffix in SUFFIXES)
 
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR_RECORD = 1 + 3 * 32 * 32
+SOURCES = {"membrane": "isbi-membrane"}
 FEW = 10
 """Pictures of each folder that are taken."""
 
@@ -38,6 +39,17 @@ def unpack_few(archive: Path, folder: Path) -> None:
                 taken[str(path.parent)] += 1
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(files.extractfile(member).read())
+
+
+def part_membrane(archive: Path, folder: Path) -> None:
+    """Unpack the first and the last of the 30 pictures as train and val, as MANIFEST.md parts them."""
+    with tarfile.open(archive) as files:
+        for member in files.getmembers():
+            path = Path(member.name)
+            if path.stem.isdecimal() and int(path.stem) not in range(4, 28):
+                part = folder / ("train" if int(path.stem) < 24 else "val") / path.parent.name
+                part.mkdir(parents=True, exist_ok=True)
+                (part / path.name).write_bytes(files.extractfile(member).read())
 
 
 def write_cifar_pictures(records: Path, folder: Path) -> None:
@@ -60,7 +72,7 @@ def workplace(tmp_path_factory):
 
 def provide(name: str, workplace: Path, test_data: Path) -> None:
     """Put the data set `data/NAME` where the examples look for it."""
-    place, source = workplace / "data" / name, test_data / name
+    place, source = workplace / "data" / name, test_data / SOURCES.get(name, name)
     if place.exists():
         return
     if not source.is_dir():
@@ -68,6 +80,8 @@ def provide(name: str, workplace: Path, test_data: Path) -> None:
     archives = list(source.glob("*.tar"))
     if name == "cifar10":
         write_cifar_pictures(source / "cifar10_train_first4000.bin.gz", place)
+    elif name == "membrane":
+        part_membrane(archives[0], place)
     elif archives:
         unpack_few(archives[0], place)
     else:

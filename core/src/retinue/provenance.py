@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,27 +43,47 @@ def write_lock(directory: RunDirectory, plan: Plan, trainer: Trainer) -> None:
             "channels": info.channels,
             "image_size": info.image_size,
             "ignore_index": info.ignore_index,
+            "prepared_size": list(trainer.run.preview(1)[0]["image"].shape[-2:]),
         },
     }
     directory.lock.write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
 
 
-def read_info(directory: RunDirectory) -> DataInfo:
-    """Return what the training data of a run held.
+@dataclass(frozen=True)
+class LearntFrom:
+    """What a run learnt from.
+
+    Attributes:
+        info: what the training data held.
+        prepared_size: height and width of a picture after the transforms of validation.
+    """
+
+    info: DataInfo
+    prepared_size: tuple[int, int]
+
+
+def read_lock(directory: RunDirectory) -> LearntFrom:
+    """Return what a run learnt from.
 
     Raises:
         RunDirectoryError: run.lock is missing or damaged.
     """
     try:
         data = json.loads(directory.lock.read_text(encoding="utf-8"))["data"]
-        return DataInfo(
+        info = DataInfo(
             classes=None if data["classes"] is None else tuple(map(str, data["classes"])),
             channels=int(data["channels"]),
-            image_size=None if data["image_size"] is None else (int(data["image_size"][0]), int(data["image_size"][1])),
+            image_size=None if data["image_size"] is None else _size(data["image_size"]),
             ignore_index=data["ignore_index"],
         )
+        return LearntFrom(info, _size(data["prepared_size"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunDirectoryError(f"{directory.lock} is missing or damaged: {error}") from error
+
+
+def _size(sides: Any) -> tuple[int, int]:
+    height, width = sides
+    return int(height), int(width)
 
 
 def _describe(planned: PlannedComponent) -> dict[str, Any]:

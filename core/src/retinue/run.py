@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from retinue.api import DataInfo, Task, read_image
+from retinue.api import Task, read_image
 from retinue.build import (
     Builder,
     build_loader,
@@ -24,11 +24,12 @@ from retinue.build import (
 from retinue.builtin.callbacks.progress import ProgressReport
 from retinue.data.loading import choose_workers
 from retinue.data.preparation import Preparation
+from retinue.engine.cam import Explanation, explain
 from retinue.engine.checkpoints import find_checkpoint, load_state, load_weights
 from retinue.engine.devices import select_device
 from retinue.engine.evaluation import evaluate as evaluate_task
 from retinue.engine.history import read_history
-from retinue.engine.log import RunLog
+from retinue.engine.log import RunLog, logger
 from retinue.engine.loop import Trainer, fit, restore_state
 from retinue.engine.mask_files import write_mask
 from retinue.engine.meters import Meter
@@ -37,7 +38,7 @@ from retinue.errors import DataError, Interrupted, RunDirectoryError
 from retinue.plan import Plan, make_plan
 from retinue.plan.values import list_values, write_resolved
 from retinue.plugins.registry import Registry
-from retinue.provenance import read_info, write_lock
+from retinue.provenance import LearntFrom, read_lock, write_lock
 from retinue.rundir import RunDirectory
 from retinue.spec.loading import load_spec
 
@@ -87,9 +88,9 @@ class SavedRun:
         return self.task.model
 
     @cached_property
-    def info(self) -> DataInfo:
+    def learnt_from(self) -> LearntFrom:
         """What the training data held."""
-        return read_info(self.directory)
+        return read_lock(self.directory)
 
     @cached_property
     def device(self) -> torch.device:
@@ -99,15 +100,22 @@ class SavedRun:
     @cached_property
     def task(self) -> Task:
         """The task with the weights of the best checkpoint, in eval mode."""
-        task = build_task(Builder(self.plan), self.info)
+        task = build_task(Builder(self.plan), self.learnt_from.info)
         load_weights(task.model, find_checkpoint(self.directory, "best", "last"))
         return task.to(self.device).eval()
 
     @cached_property
     def predictor(self) -> Predictor:
         """The task with the preprocessing of its validation data."""
-        size = None if self.task.any_size else self.info.image_size
-        return Predictor(self.task, self._preparation(), self.info.channels, size, self.device)
+        learnt, fixed = self.learnt_from, not self.task.any_size
+        return Predictor(
+            task=self.task,
+            preparation=self._preparation(),
+            channels=learnt.info.channels,
+            size=learnt.info.image_size if fixed else None,
+            prepared_size=learnt.prepared_size if fixed else None,
+            device=self.device,
+        )
 
     def predict(self, picture: Picture) -> dict[str, Any]:
         """Return what the model sees in one picture.
@@ -131,6 +139,18 @@ class SavedRun:
             if "mask" in answer:
                 answer["mask"] = str(write_mask(answer["mask"], read_image(path), folder, path.stem))
             yield {"path": str(path), **answer}
+
+    def explain(self, path: str | Path, label: str | None = None) -> Explanation:
+        """Return where the model looks in a picture file for a class: Grad-CAM (Selvaraju et al., 2017).
+
+        Args:
+            label: name of the class; the predicted one unless given.
+
+        Raises:
+            DataError: the picture cannot be read, or there is no such class.
+            TrainingError: the model gives no scores of classes, or has no feature map.
+        """
+        return explain(self.predictor, read_image(path, self.learnt_from.info.channels), label)
 
     def evaluate(self, split: str = "val") -> dict[str, float]:
         """Return loss and metrics on the `val` or `test` data, by `split/name`.
@@ -180,6 +200,8 @@ def train(
         else:
             raise RunDirectoryError("a spec to train, or a run to resume, is needed")
         log.write_to(directory.log)
+        if trainer.finished:
+            logger.warning("%s is complete: there is nothing to go on with", directory)
         trainer.callbacks = [*trainer.callbacks, ProgressReport()]
         fit(trainer)
     if trainer.interruption.signal is not None:

@@ -107,9 +107,12 @@ def test_default_that_is_made_anew_is_shown(site: Site, command: Callable[..., A
         ("torchvision/resnet81", 'error: no model named "torchvision/resnet81"\n    did you mean "torchvision/resnet1'),
         ("torchvision/*", 'error: no model named "torchvision/*"'),
         ("noisy/net", 'error: model "noisy/net" is not to be had: plug-in noisy is broken\n    KeyError: 7\n'),
-        ("acme/net", "model acme/net (retinue-acme 1.0) cannot be loaded: retinue_acme.parts:Net: KeyError: 8\n"),
-        ("acme/needy", 'model acme/needy (retinue-acme 1.0) needs nowhere: pip install "nowhere"\n'),
-        ("acme/bare", "model acme/bare (retinue-acme 1.0): parameters without a type: depth\n"),
+        (
+            "acme/net",
+            "error: model acme/net (retinue-acme 1.0) cannot be loaded: retinue_acme.parts:Net: KeyError: 8\n",
+        ),
+        ("acme/needy", 'error: model acme/needy (retinue-acme 1.0) needs nowhere: pip install "nowhere"\n'),
+        ("acme/bare", "error: model acme/bare (retinue-acme 1.0): parameters without a type: depth\n"),
     ],
 )
 def test_component_that_cannot_be_had_is_exit_2_with_the_cause(

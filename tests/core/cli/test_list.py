@@ -71,14 +71,14 @@ def test_family_that_cannot_be_listed_shows_the_cause(site: Site, command: Calla
     assert command("list").code == 0
     answer = command("list", "--plugin", "zoo")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err == "model zoo/* (retinue-zoo 1.0) cannot be listed: OSError: no index\n"
+    assert answer.err == "error: model zoo/* (retinue-zoo 1.0) cannot be listed: OSError: no index\n"
 
 
 def test_unknown_plugin_is_exit_2_with_a_suggestion(site: Site, command: Callable[..., Answer]) -> None:
     site.install("acme")
     answer = command("list", "--plugin", "amce")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err == 'no plug-in "amce" is installed: did you mean "acme"?\n'
+    assert answer.err == 'error: no plug-in "amce" is installed: did you mean "acme"?\n'
 
 
 @pytest.mark.parametrize(

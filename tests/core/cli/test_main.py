@@ -31,6 +31,7 @@ def test_module_and_command_are_the_same(retinue: Command, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command(command: Callable[..., Answer], flag: str) -> None:
+    command("list", "--help")
     answer = command(flag)
     assert answer.code == 0
     assert answer.out.startswith("Usage: retinue ")

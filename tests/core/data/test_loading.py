@@ -2,6 +2,8 @@ import gc
 import multiprocessing
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -180,6 +182,22 @@ def test_workers_end_with_their_loader(fails: bool, files: list[str]) -> None:
         assert not multiprocessing.active_children()
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch's own handler decides")
+def test_workers_leave_a_signal_to_the_main_process(expected) -> None:
+    """A cluster sends SIGTERM to every process of a job; the last step must be finished all the same."""
+    found = loader(workers=2)
+    batches = found.batches(0)
+    first = next(batches)
+    workers = multiprocessing.active_children()
+    subprocess.run(["kill", "-TERM", *(str(worker.pid) for worker in workers)], check=True)
+    assert flatten([first, *batches]) == expected[0]
+    assert flatten(list(found.batches(1))) == expected[1]
+    for worker in workers:
+        worker.terminate()
+        worker.join(10)
+        assert worker.exitcode == 0
 
 
 def test_workers_are_for_files() -> None:

@@ -33,8 +33,14 @@ class Look(Task):
         ]
 
 
-def predictor(channels: int = 3, size: tuple[int, int] | None = None, transforms: Any = ()) -> Predictor:
-    return Predictor(Look(nn.Identity(), nn.Identity(), DataInfo()), Preparation(transforms), channels, size, CPU)
+def predictor(
+    channels: int = 3,
+    size: tuple[int, int] | None = None,
+    transforms: Any = (),
+    prepared_size: tuple[int, int] | None = None,
+) -> Predictor:
+    task = Look(nn.Identity(), nn.Identity(), DataInfo())
+    return Predictor(task, Preparation(transforms), channels, size, prepared_size, CPU)
 
 
 def write(path: Path, size: tuple[int, int] = (4, 6), color: tuple[int, int, int] = (255, 51, 0)) -> Path:
@@ -55,6 +61,12 @@ def test_file_image_array_and_tensor_are_seen_alike(tmp_path: Path) -> None:
     assert answers[0]["size"] == (5, 7)
     assert answers[0]["mean"] == pytest.approx((pixels / 255).mean((0, 1)).tolist())
     assert answers == [answers[0]] * 5
+
+
+def test_a_picture_of_another_size_is_brought_to_the_models(tmp_path: Path) -> None:
+    pictures = [write(tmp_path / "one.png", (4, 6)), write(tmp_path / "two.png", (9, 8))]
+    assert [answer["size"] for answer in see(predictor(prepared_size=(4, 6)), pictures)] == [(4, 6), (4, 6)]
+    assert [answer["size"] for answer in see(predictor(), pictures)] == [(4, 6), (9, 8)]
 
 
 def test_grey_pictures_too(tmp_path: Path) -> None:

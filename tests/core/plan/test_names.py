@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from retinue.errors import SpecError
+from retinue.plugins.registry import Registry
+from retinue.plugins.registry_file import RegistryFile
 
 
 @pytest.mark.parametrize(
@@ -15,7 +19,7 @@ from retinue.errors import SpecError
         ["data.train.transforms=['rgb']"],
         ["~data.val"],
         ["~data.train.split", "~data.val.split"],
-        ["~data.val.split", "data.val.use=mnist", "data.val.root=x"],
+        ["~data.val.split", "data.val.use=fake"],
         ["data.test=digits"],
         ["checkpoint.best.metric=val/accuracy", "train.early_stop={metric='train/loss', patience='2ep'}"],
         ["metrics.f1={use='f1', average='none'}", "checkpoint.best.metric=val/f1/seven"],
@@ -30,43 +34,44 @@ def test_nothing_is_wrong_with_it(overrides: list[str], plan) -> None:
     assert plan(overrides)
 
 
-def refusal(plan, overrides: list[str], registry) -> str:
+def refusal(plan, overrides: list[str], folder: Path, **plugins: str) -> str:
+    """Return the one thing that is wrong where these local plug-ins are there too."""
+    lines = ["schema = 1", "[local]"]
+    for id, source in plugins.items():
+        (folder / f"{id}.py").write_text(f"from retinue.hooks import hookimpl\n{source}")
+        lines.append(f'{id} = {{ path = "{id}.py" }}')
+    (folder / "registry.toml").write_text("\n".join(lines))
     with pytest.raises(SpecError) as caught:
-        plan(overrides, registry)
+        plan(overrides, Registry(RegistryFile(folder / "registry.toml")))
     [problem] = caught.value.problems
     assert problem.position is not None
     return f"{problem.position}: {problem.message} | {problem.suggestion} | {problem.note}"
 
 
-def test_ambiguous_name_lists_the_candidates_and_how_to_choose(site, plan) -> None:
-    site.offer("one", "register('twin', 'one.parts:twin', summary='')")
-    site.offer("two", "register('twin', 'two.parts:twin', summary='')")
-    told = refusal(plan, ["model.use=twin"], site.registry())
+def hook(kind: str, target: str) -> str:
+    return f"@hookimpl\ndef retinue_{kind}(register):\n    register('twin', '{target}', summary='one of two')\n"
+
+
+def test_ambiguous_name_lists_the_candidates_and_how_to_choose(plan, tmp_path: Path) -> None:
+    source = hook("models", "x:y")
+    told = refusal(plan, ["model.use=twin"], tmp_path, one=source, two=source)
     assert told.startswith('command line:1:11: model "twin" is offered by 2 plug-ins: one/twin, two/twin | None | ')
     assert "[resolve.model]" in told
 
 
-def test_nested_name_of_two_plugins_is_told_in_the_second_stage(site, plan) -> None:
-    for id in ("one", "two"):
-        site.offer(id, "register('twin', 'x:y', summary='')", kind="losses")
-    told = refusal(plan, ["loss={use='sum', terms=[{loss={use='twin'}}]}"], site.registry())
+def test_nested_name_of_two_plugins_is_told_in_the_second_stage(plan, tmp_path: Path) -> None:
+    source = hook("losses", "x:y")
+    told = refusal(plan, ["loss={use='sum', terms=[{loss={use='twin'}}]}"], tmp_path, one=source, two=source)
     assert 'loss "twin" is offered by 2 plug-ins' in told
 
 
-def test_name_of_a_broken_plugin_shows_the_cause(site, plan) -> None:
-    site.install("unet", "raise RuntimeError('no libfoo')")
-    told = refusal(plan, ["model.use=unet/unet"], site.registry())
+def test_name_of_a_broken_plugin_shows_the_cause(plan, tmp_path: Path) -> None:
+    told = refusal(plan, ["model.use=shaky/net"], tmp_path, shaky="raise RuntimeError('no libfoo')")
     assert told.startswith("command line:1:11: ")
     assert "RuntimeError: no libfoo" in told
 
 
-def test_component_that_cannot_be_imported_is_told_at_its_name(site, plan) -> None:
-    site.install(
-        "net",
-        "from retinue.hooks import hookimpl\n\n@hookimpl\ndef retinue_models(register):\n"
-        "    register('net', 'retinue_net.parts:Net', summary='')\n",
-        parts="import nothing_of_the_kind\n",
-    )
-    told = refusal(plan, ["model.use=net"], site.registry())
+def test_component_that_cannot_be_imported_is_told_at_its_name(plan, tmp_path: Path) -> None:
+    told = refusal(plan, ["model.use=twin"], tmp_path, net=hook("models", "nothing_of_the_kind:Net"))
     assert told.startswith("command line:1:11: ")
     assert "nothing_of_the_kind" in told

@@ -182,8 +182,6 @@ def agreement(labels: np.ndarray, mask: np.ndarray, down: int, right: int) -> fl
         ("resize", {"size": 2.0}),
         ("average-pooling", {"kernel_size": 3}),
         ("median-pooling", {"kernel_size": 4, "keep_size": False}),
-        ("max-pooling", {"kernel_size": 2, "keep_size": False}),
-        ("min-pooling", {"kernel_size": 3, "keep_size": False}),
     ],
 )
 def test_smooth_pictures_are_no_pixel_away_from_their_masks(build: Any, name: str, table: dict[str, Any]) -> None:

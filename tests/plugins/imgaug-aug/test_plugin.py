@@ -21,9 +21,9 @@ from retinue_imgaug_aug.upstream import load, meta
 README = (Path(__file__).parents[3] / "plugins/imgaug-aug/README.md").read_text(encoding="utf-8")
 
 MODULES = (
-    "arithmetic artistic blend blur collections color contrast convolutional debug edges flip geometric meta pillike "
-    "pooling segmentation size weather"
-).split()
+    *("arithmetic", "artistic", "blend", "blur", "collections", "color", "contrast", "convolutional", "debug"),
+    *("edges", "flip", "geometric", "meta", "pillike", "pooling", "segmentation", "size", "weather"),
+)
 LEFT_OUT = re.findall(r"^\| `(\w+\.\w+)` \|", README, re.MULTILINE)
 """What README says that the plug-in does not offer."""
 

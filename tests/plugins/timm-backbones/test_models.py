@@ -47,8 +47,8 @@ def test_without_a_size_a_transformer_has_timms() -> None:
 
 def test_a_tag_says_what_a_model_is_made_for() -> None:
     with torch.device("meta"):
-        model = create("tiny_vit_21m_512", num_classes=7, tag="dist_in22k_ft_in1k")
-        assert model.pretrained_cfg["tag"] == "dist_in22k_ft_in1k"
+        model = create("vit_tiny_patch16_224", num_classes=7, tag="augreg_in21k")
+    assert model.pretrained_cfg["num_classes"] == 21843
 
 
 def test_rates_reach_the_model() -> None:
@@ -94,15 +94,15 @@ batch_size = 256
 [data.train]
 use = "digits"
 split = { fraction = 0.8 }
-transforms = ["rgb", { use = "timm-backbones/normalize", model = "test_resnet" }]
+transforms = ["rgb", { use = "resize", size = 32 }, { use = "timm-backbones/normalize", model = "test_vit" }]
 
 [data.val]
 use = "digits"
 split = { fraction = 0.8 }
-transforms = ["rgb", { use = "timm-backbones/normalize", model = "test_resnet" }]
+transforms = ["rgb", { use = "resize", size = 32 }, { use = "timm-backbones/normalize", model = "test_vit" }]
 
 [model]
-use = "timm-backbones/test_resnet"
+use = "timm-backbones/test_vit"
 
 [optimizer]
 use = "sgd"
@@ -117,9 +117,10 @@ tensorboard = false
 """
 
 
-def test_a_spec_names_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spec_names_one_and_the_data_say_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("spec.toml").write_text(SPEC, encoding="utf-8")
     run = retinue.train("spec.toml", out="run")
     assert "val/accuracy" in run.metrics
     assert run.model.num_classes == 10
+    assert run.model.patch_embed.img_size == (32, 32)

@@ -37,8 +37,12 @@ def test_the_shipped_names_are_those_of_the_installed_timm() -> None:
 
 
 def test_the_command_lists_them_all_without_torch(tmp_path: Path) -> None:
-    listed = subprocess.run([sys.executable, "-c", LIST], cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    listed = subprocess.run(
+        [sys.executable, "-c", LIST], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert listed.returncode == 0, listed.stderr
+    assert not (tmp_path / "cache").exists(), "timm was asked"
     members = [line.split()[1] for line in listed.stdout.splitlines() if line.startswith("model ")]
     assert members == [f"timm-backbones/{name}" for name in timm.list_models()]
 

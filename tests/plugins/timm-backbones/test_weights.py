@@ -78,6 +78,14 @@ def test_a_first_convolution_for_colours_is_adapted_to_grey(tmp_path: Path, capl
     assert f"{first} of {file} is adapted to 1 channels" in caplog.text
 
 
+def test_a_first_convolution_that_cannot_be_adapted_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state, file = _state(in_channels=4), tmp_path / "weights.pt"
+    torch.save(state, file)
+    with pytest.raises(SpecError, match=r"conv1.* is \d+ x 4 x 3 x 3 there and \d+ x 2 x 3 x 3 here$"):
+        create("test_resnet", num_classes=5, in_channels=2, weights=file)
+    assert not caplog.records
+
+
 def test_weights_of_grey_pictures_come_back_as_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     state, file = _state(in_channels=1), tmp_path / "weights.pt"
     torch.save(state, file)

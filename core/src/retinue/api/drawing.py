@@ -1,4 +1,4 @@
-"""Masks and labels as a person sees them."""
+"""Pictures, masks and heat maps as a person sees them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,32 @@ import torch
 from torch import Tensor
 from torchvision.utils import draw_segmentation_masks
 
+WARM = ((0.0, 0.0, 0.5), (0.0, 0.4, 1.0), (0.2, 1.0, 0.6), (1.0, 0.8, 0.0), (0.8, 0.0, 0.0))
+"""Colours of a heat map from 0 to 1, evenly spaced: dark blue, blue, green, yellow, red."""
+
 
 def list_colors(count: int) -> list[tuple[int, int, int]]:
     """Return colours that are far apart, the first black: those of the PASCAL VOC masks, up to 256 of them."""
     return [_color(index) for index in range(count)]
+
+
+def to_pixels(image: Tensor) -> Tensor:
+    """Return a prepared picture as bytes. Float values outside [0, 1], as normalisation gives, are stretched over it.
+
+    Args:
+        image: uint8 or float, 3 x H x W or 1 x H x W.
+
+    Returns:
+        uint8 3 x H x W on the CPU.
+    """
+    image = image.detach().cpu().as_subclass(Tensor).expand(3, -1, -1)
+    if image.dtype == torch.uint8:
+        return image.contiguous()
+    image = image.float()
+    low, high = float(image.min()), float(image.max())
+    if low < 0 or high > 1:
+        image = (image - low) / max(high - low, 1e-12)
+    return (image * 255).round().to(torch.uint8)
 
 
 def draw_mask(image: Tensor, mask: Tensor, opacity: float = 0.5) -> Tensor:
@@ -31,6 +53,26 @@ def draw_mask(image: Tensor, mask: Tensor, opacity: float = 0.5) -> Tensor:
     masks = torch.stack([mask == label for label in labels])
     drawn: Tensor = draw_segmentation_masks(image, masks, alpha=opacity, colors=colors)
     return drawn
+
+
+def draw_heat(image: Tensor, heat: Tensor, opacity: float = 0.5) -> Tensor:
+    """Return a picture in grey with a heat map over it, from blue (0) to red (1).
+
+    Args:
+        image: uint8 3 x H x W, or 1 x H x W.
+        heat: floats H x W from 0 to 1.
+        opacity: of the colours, 0 to 1.
+
+    Returns:
+        uint8 3 x H x W.
+    """
+    grey = image.float().mean(dim=0) / 255
+    place = heat.clamp(0, 1) * (len(WARM) - 1)
+    below = place.floor().long().clamp(max=len(WARM) - 2)
+    colors = torch.tensor(WARM)
+    share = (place - below).unsqueeze(-1)
+    warm = (colors[below] * (1 - share) + colors[below + 1] * share).permute(2, 0, 1)
+    return ((grey * (1 - opacity) + warm * opacity) * 255).round().to(torch.uint8)
 
 
 def _color(index: int) -> tuple[int, int, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from retinue.api.data import Batch, DataInfo
+from retinue.api.data import Batch, DataInfo, Sample
 from retinue.api.task import Task
 
 
@@ -49,6 +49,8 @@ class Run:
         device: where the task is.
         info: what the training data holds.
         example: one prepared training batch of one sample, on the CPU.
+        preview: prepares at most so many samples, spread over the validation data; of the training data where there
+            is none.
         epochs: that it will have at most.
         steps_per_epoch: optimizer steps in a whole epoch.
         total_steps: optimizer steps it will have at most.
@@ -63,6 +65,7 @@ class Run:
     device: torch.device
     info: DataInfo
     example: Batch
+    preview: Callable[[int], list[Sample]]
     epochs: int
     steps_per_epoch: int
     total_steps: int

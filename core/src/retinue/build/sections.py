@@ -107,6 +107,15 @@ def prepare_example(section: Section, seed: int) -> Sample:
         return samples[(0, 0)]
 
 
+def prepare_spread(section: Section, seed: int, count: int) -> list[Sample]:
+    """Return at most `count` samples, spread over the section, as an evaluation sees them."""
+    samples = PreparedSamples(section.dataset, section.preparation, seed)
+    size = len(section.dataset)
+    count = min(count, size)
+    with preserve_generators():
+        return [samples[(0, number * size // count)] for number in range(count)]
+
+
 def picture_facts(sample: Sample) -> dict[str, Any]:
     """Return what a prepared picture says: its channels and its size."""
     image = sample.get("image")

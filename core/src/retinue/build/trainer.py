@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from retinue.api import DataInfo, Run, RunState, Task
 from retinue.build.builder import Builder
 from retinue.build.rehearsal import rehearse, rehearse_lone_sample
-from retinue.build.sections import build_loader, build_section, check_agreement, picture_facts, prepare_example
+from retinue.build.sections import (
+    build_loader,
+    build_section,
+    check_agreement,
+    picture_facts,
+    prepare_example,
+    prepare_spread,
+)
 from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
 from retinue.data.loading import choose_threads, choose_workers
 from retinue.data.preparation import collate
@@ -72,6 +80,7 @@ def build_trainer(plan: Plan, directory: RunDirectory) -> tuple[Trainer, Builder
         device=device,
         info=train.dataset.info,
         example=collate([example]),
+        preview=partial(prepare_spread, val or train, spec.seed),
         epochs=math.ceil(total / len(loader)),
         steps_per_epoch=len(loader),
         total_steps=total,

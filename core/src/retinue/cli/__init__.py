@@ -7,13 +7,16 @@ from importlib import import_module
 
 import click
 
-from retinue.errors import RetinueError
+from retinue.errors import ComponentError, Interrupted, RetinueError, SpecError
 
 COMMANDS = {
     "train": "Train what a spec says, or go on with a run.",
     "evaluate": "Print a run's loss and metrics.",
     "predict": "Print what a run's model sees in pictures.",
+    "cam": "Draw where a run's model looked in a picture.",
     "check": "Check a spec without training.",
+    "summary": "Print a model's layers, shapes, parameters and FLOPs.",
+    "show": "Draw the samples that a run would see first.",
     "list": "List components by kind.",
     "describe": "Show a component: its parameters and where it comes from.",
     "schema": "Print the JSON Schema of run specs.",
@@ -23,7 +26,10 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name and imports the one that is called."""
+    """Knows its commands by name and imports the one that is called.
+
+    Once imported, retinue.cli.list is the `list` of this module: it is not used as a function here.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS]
@@ -50,5 +56,6 @@ def main() -> None:
     try:
         group(prog_name="retinue")
     except RetinueError as error:
-        click.echo(str(error), err=True)
+        says_itself = isinstance(error, SpecError | ComponentError | Interrupted)
+        click.echo(str(error) if says_itself else f"error: {error}", err=True)
         sys.exit(error.exit_code)

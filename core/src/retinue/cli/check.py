@@ -39,8 +39,12 @@ def command(spec: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         named = [{"key": _dotted(v.path), "value": v.value, "origin": v.origin} for v in values]
         print_json({"ok": True, "errors": [], "values": named})
     else:
-        print_table([(_dotted(value.path), str(value.value), value.origin) for value in values])
+        print_table([(_dotted(value.path), _show(value.value), value.origin) for value in values])
         click.echo(f"\n{spec}: no mistakes")
+
+
+def _show(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _problems(error: RetinueError) -> list[Problem]:

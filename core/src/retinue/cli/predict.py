@@ -40,9 +40,10 @@ def _summarise(answer: dict[str, Any]) -> str:
     if "error" in answer:
         return f"error: {answer['error']}"
     path = answer["path"]
-    if "label" in answer:
-        others = ", ".join(f"{other['label']} {other['probability']:.1%}" for other in answer["top"][1:])
-        return f"{path}: {answer['label']} {answer['probability']:.1%}" + (f"  ({others})" if others else "")
+    if "top" in answer:
+        chosen = ", ".join(answer.get("labels", [answer["label"]])) or "none"
+        ranking = ", ".join(f"{entry['label']} {entry['probability']:.1%}" for entry in answer["top"])
+        return f"{path}: {chosen}  ({ranking})"
     if "mask" in answer:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in answer["classes"].items() if share)
         return f"{path}: {answer['mask']}  ({shares})"

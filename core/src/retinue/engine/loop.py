@@ -140,7 +140,7 @@ def close_epoch(trainer: Trainer) -> None:
     trainer.schedule.epoch(state.step, values)
     improved = note_best(trainer, values)
     if trainer.early_stop is not None:
-        state.stopped = trainer.early_stop.judge(state, values)
+        state.stopped = trainer.early_stop.judge(state, values) or state.stopped
     trainer.history.append("epoch", state.epoch, state.step, values)
     for callback in trainer.callbacks:
         callback.epoch(run, values)

@@ -31,12 +31,14 @@ class Predictor:
 
     Attributes:
         size: height and width that pictures are brought to first, where every training picture had the same.
+        prepared_size: height and width that the model takes; None for any.
     """
 
     task: Task
     preparation: Preparation
     channels: int
     size: tuple[int, int] | None
+    prepared_size: tuple[int, int] | None
     device: torch.device
 
     def predict(self, pictures: Iterable[Picture]) -> Iterator[dict[str, Any]]:
@@ -57,10 +59,9 @@ class Predictor:
         try:
             image = _read(picture, self.channels)
             size = (image.shape[-2], image.shape[-1])
-            if self.size is not None and size != self.size:
-                image = resize(image, list(self.size))
             named = {"path": str(picture)} if isinstance(picture, str | Path) else {}
-            return _Prepared(self.preparation({"image": image, **named})["image"], size)
+            prepared = self.preparation({"image": _bring_to(image, self.size), **named})["image"]
+            return _Prepared(_bring_to(prepared, self.prepared_size), size)
         except DataError as error:
             return error
 
@@ -82,6 +83,13 @@ class _Prepared:
 
     image: Tensor
     size: tuple[int, int]
+
+
+def _bring_to(image: Tensor, size: tuple[int, int] | None) -> Tensor:
+    if size is None or tuple(image.shape[-2:]) == size:
+        return image
+    resized: Tensor = resize(image, list(size))
+    return resized
 
 
 def _fits(prepared: _Prepared | DataError, waiting: list[_Prepared | DataError]) -> bool:

@@ -124,7 +124,8 @@ def _likeness(kind: Any, value: Any) -> float:
         return (len(get_args(kind)) == len(value)) if get_origin(kind) is tuple else -1
     if get_origin(kind) is tuple or (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return -1
-    return isinstance(value, str) == (get_origin(kind) is Literal and isinstance(get_args(kind)[0], str))
+    is_word = get_origin(kind) is Literal and isinstance(get_args(kind)[0], str)
+    return (isinstance(value, str) == is_word) + (isinstance(value, bool) == (kind is bool))
 
 
 def _shared_keys(table: type[BaseModel], value: dict[str, Any]) -> float:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Interval, MinLen
+from annotated_types import MinLen
 
 from retinue.api import NestedTransform
-from retinue_imgaug_aug.forms import Axes, Choice, Limits, one_of, typed, varied
+from retinue_imgaug_aug.forms import Axes, Choice, Limits, limited, one_of, typed, varied
 from retinue_imgaug_aug.upstream import parameters
 
 UPSTREAM: Any = object()
@@ -96,7 +96,7 @@ def probability(meaning: str) -> Parameter:
 
 def chance(meaning: str) -> Parameter:
     """A probability that is drawn by once for each picture; true is always, false never."""
-    return Parameter(bool | Annotated[float, Interval(ge=0, le=1)], meaning)
+    return Parameter(limited(one_of(float, bool), Limits(0, 1)), meaning)
 
 
 def flag(meaning: str) -> Parameter:

@@ -10,6 +10,7 @@ import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -37,7 +38,7 @@ def load(name: str) -> Any:
         return importlib.import_module(f"imgaug.{name}")
 
 
-augmenters = load("augmenters")
+color = load("augmenters.color")
 geometric = load("augmenters.geometric")
 pillike = load("augmenters.pillike")
 meta = load("augmenters.meta")
@@ -55,16 +56,23 @@ VOID_ATTRIBUTES = (
 """Where augmenters keep the label of what they bring in; upstream's is 0 throughout, the first class."""
 
 
-class _NumPy:
-    """NumPy with `complex`, which version 1.24 removed and frequency noise names."""
+class _Amended:
+    """A module with some names of its own."""
 
-    complex = complex
+    def __init__(self, module: ModuleType, **names: Any) -> None:
+        self._module = module
+        vars(self).update(names)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
+        return getattr(self._module, name)
 
 
-parameters.np = _NumPy()
+# Frequency noise names np.complex, which NumPy 1.24 removed.
+parameters.np = _Amended(np, complex=complex)
+# Scaled by OpenCV's plain nearest, a mask is up to half a pixel away from its picture.
+load("imgaug").cv2 = _Amended(cv2, INTER_NEAREST=cv2.INTER_NEAREST_EXACT)
+# Made with the first augmenter, and missing where one comes out of a pickle.
+color.AddToHueAndSaturation._LUT_CACHE = color.AddToHueAndSaturation._generate_lut_table()
 
 _generate_shift_maps = geometric.ElasticTransformation._generate_shift_maps
 
@@ -172,7 +180,7 @@ def _split_bytes(labels: Any) -> NDArray[np.uint8]:
     return np.stack([labels & 255, labels >> 8 & 255, labels >> 16 & 255], -1).astype(np.uint8)
 
 
-pillike.warp_affine = _warp_affine_any_channels
+
 pillike.Affine._augment_batch_ = geometric.Affine._augment_batch_
 pillike.Affine._augment_maps_by_samples = _warp_masks_as_pillow
 

@@ -54,7 +54,7 @@ def create(
         SpecError: the weights cannot be had or do not fit, there is no such tag, or timm cannot build the model so.
     """
     entry = look_up(name, tag)
-    size = (image_size or entry.published.input_size[1:]) if entry.published.fixed_input_size else None
+    size = _choose_size(entry, image_size)
     options: dict[str, Any] = {
         "num_classes": num_classes,
         "in_chans": in_channels,
@@ -68,20 +68,25 @@ def create(
     if weights == "pretrained":
         options |= {"pretrained": True, "pretrained_cfg_overlay": choose_source(entry)}
     model = _build(entry, options)
-    afresh: list[str] = []
-    if isinstance(weights, Path):
-        afresh = load_file(entry, model, weights, in_channels)
-    elif weights is not None and entry.published.num_classes != num_classes:
-        afresh = tensors_of(model, entry.head)
+    afresh = _load(entry, model, weights, num_classes, in_channels)
     if pyramid:
         return FeatureMaps(entry.label, model, size)
     if getattr(model, "num_classes", None) != num_classes:
         raise SpecError([Problem(f"{entry.label} has no classifier: it can only be an encoder")])
     if afresh:
+        tensors = ", ".join(afresh)
         logger.warning(
-            "%s: the weights have no head for %d classes: %s start afresh", entry.label, num_classes, ", ".join(afresh)
+            "%s: the weights have no head for %d classes: %s start afresh", entry.label, num_classes, tensors
         )
     return model
+
+
+def _choose_size(entry: Entry, image_size: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Return the size to build for; None for models of any size."""
+    if not entry.published.fixed_input_size:
+        return None
+    height, width = image_size or entry.published.input_size[1:]
+    return height, width
 
 
 def _build(entry: Entry, options: dict[str, Any]) -> nn.Module:
@@ -97,3 +102,14 @@ def _build(entry: Entry, options: dict[str, Any]) -> nn.Module:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         whole = f"{entry.label} with its published weights" if options.get("pretrained") else entry.label
         raise SpecError([Problem(f"{whole} cannot be built: {reason}")]) from error
+
+
+def _load(
+    entry: Entry, model: nn.Module, weights: Literal["pretrained"] | Path | None, num_classes: int, in_channels: int
+) -> list[str]:
+    """Load a file, if there is one; return the tensors of the head that the weights, of timm or a file, do not fill."""
+    if isinstance(weights, Path):
+        return load_file(entry, model, weights, in_channels)
+    if weights is not None and entry.published.num_classes != num_classes:
+        return tensors_of(model, entry.head)
+    return []

@@ -47,8 +47,10 @@ def load_file(entry: Entry, model: nn.Module, file: Path, in_channels: int) -> l
     state |= {key: own[key] for key in afresh}
     for key in tensors_of(model, entry.first_convolution):
         if key in state and _differ(state[key], own[key]):
-            state[key] = _adapt(entry, state[key], in_channels)
-            logger.warning("%s: %s of %s is adapted to %d channels", entry.label, key, file, in_channels)
+            adapted = _adapt(entry, state[key], in_channels)
+            if not _differ(adapted, own[key]):
+                state[key] = adapted
+                logger.warning("%s: %s of %s is adapted to %d channels", entry.label, key, file, in_channels)
     misfits = list(_find_misfits(state, own))
     if misfits:
         more = f" and {len(misfits) - SHOWN} more" if len(misfits) > SHOWN else ""

@@ -66,6 +66,9 @@ class ProgressReport(Callback):
 
     def end(self, run: Run) -> None:
         self.progress.stop()
+        if run.state.stopped is not None:
+            logger.info(run.state.stopped)
+            self.console.print(f"stopped early: {run.state.stopped}", highlight=False, soft_wrap=True)
 
 
 def summarise_epoch(run: Run, values: Mapping[str, float]) -> str:

@@ -94,7 +94,7 @@ ROWS = {
         nb_rows=whole("rows of cells", 1),
         nb_cols=whole("columns of cells", 1),
         max_steps=whole("how often a cell may be swapped", 0),
-        allow_pad=flag("pad the picture until cells of equal size fill it; its size then changes"),
+        allow_pad=flag("pad the picture until equal cells fill it, which changes its size; otherwise its sides must be multiples of them"),
     ),
     "pillike-affine": _fill(
         **PLACEMENT,

@@ -108,7 +108,7 @@ ROWS = {
     ),
     "crop": _crop(
         px=_borders(int, Limits(0), f"pixels to cut off, {BORDERS}"),
-        percent=_borders(float, Limits(0), f"parts of the side to cut off, in place of px, {BORDERS}"),
+        percent=_borders(float, Limits(0, below=1), f"parts of the side to cut off, in place of px, {BORDERS}"),
         **OPTIONS,
     ),
     "pad": _pad(
