@@ -125,6 +125,7 @@ def test_what_is_not_well_formed_is_told_with_its_place(form: str, text: str, pl
         ("yaml", "a: 1\nb: {c: 1, c: 2}\n'a': 3", {"2:11": "c", "3:1": "a"}),
         ("yaml", "- a: 1\n  b: 1\n  a: 2", {"3:3": "a"}),
         ("yaml", "1: 1\n'1': 2", {"2:1": "1"}),
+        ("yaml", "x: &x {a: 1}\ny: {<<: *x, <<: *x}", {"2:13": "<<"}),
         ("yaml", "x: &x {a: 1, a: 2}\ny: *x\nz: {<<: *x}", {"1:14": "a"}),
         ("json", '{"a": 1,\n "b": [{"c": 1, "c": 2}],\n "a": 3}', {"2:17": "c", "3:2": "a"}),
         ("json", '{"a": 1, "\\u0061": 2}', {"1:10": "a"}),

@@ -215,8 +215,6 @@ def _index_yaml(node: yaml.Node, path: Path, index: Index, above: frozenset[int]
             _index_yaml(merged, path, index, above)
         names = set()
         for key, value in node.value:
-            if key.tag == YAML_MERGE:
-                continue
             inner, span = (*path, str(key.value)), yaml_span(key)
             if inner in names and (key.value, span) not in index.repeated:
                 index.repeated.append((key.value, span))

@@ -99,22 +99,31 @@ def test_workers_change_nothing(workers: int, train: Train, tmp_path: Path) -> N
     assert weights(tmp_path / "here") == weights(tmp_path / "there")
 
 
-@pytest.mark.parametrize("stop", [5, 23, 46], ids=["in mid-epoch", "at the end of an epoch", "in the last step"])
+@pytest.mark.parametrize(
+    ("length", "stop"),
+    [
+        ({"train.epochs": 2}, 5),
+        ({"train.epochs": 2}, 23),
+        ({"train.epochs": 2}, 46),
+        ({"train": {"steps": 30, "device": "cpu"}}, 30),
+    ],
+    ids=["in mid-epoch", "at the end of an epoch", "in the last step", "in the last step of half an epoch"],
+)
 def test_an_interrupted_run_goes_on_bit_for_bit(
-    stop: int, train: Train, local_plugin: Callable[[str], None], tmp_path: Path
+    length: dict[str, Any], stop: int, train: Train, local_plugin: Callable[[str], None], tmp_path: Path
 ) -> None:
     """A step that was finished is kept, the epoch it ended is closed, and nothing is trained twice."""
     local_plugin(SPY)
-    train({**RANDOM, "train.epochs": 2}, "whole")
+    whole = train({**RANDOM, **length}, "whole")
     with pytest.raises(Interrupted, match=f"stopped after step {stop}; go on with: retinue train --resume") as caught:
-        train({**RANDOM, "train.epochs": 2, "callbacks": [{"use": "spy", "interrupt": stop}]}, "cut")
+        train({**RANDOM, **length, "callbacks": [{"use": "spy", "interrupt": stop}]}, "cut")
     assert caught.value.exit_code == 128 + 15
     assert saved(tmp_path / "cut")[-1] == stop
     again = train_spec(resume=tmp_path / "cut")
     assert records(tmp_path / "cut") == records(tmp_path / "whole")
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
-    assert again.epochs == 2
-    assert [step for _, event, _, step, *_ in seen(tmp_path) if event == "step"] == list(range(1, 47))
+    assert (again.epochs, again.steps) == (whole.epochs, whole.steps)
+    assert [step for _, event, _, step, *_ in seen(tmp_path) if event == "step"] == list(range(1, whole.steps + 1))
 
 
 def test_a_damaged_checkpoint_costs_only_the_time_since_the_one_before(

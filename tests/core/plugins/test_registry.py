@@ -175,7 +175,7 @@ def test_conflict_of_two_distributions_is_told_until_one_is_disabled(site: Site)
 def test_unknown_name_says_how_to_install_what_is_required(site: Site) -> None:
     registry = site.registry('[plugins]\nrequired = ["retinue-wnet>=0.3,<1"]')
     line = f'{site.workspace / "registry.toml"} requires what is not installed: pip install "retinue-wnet>=0.3,<1"'
-    assert refusal(registry, "wnet/wnet").problem.note == line
+    assert refusal(registry, "wnet/wnet").problem.note == f'no plug-in "wnet" is installed; {line}'
     # "lenet" is close enough to be suggested; the line is needed all the more.
     close = refusal(registry, "wnet")
     assert close.problem.suggestion == "lenet"

@@ -19,6 +19,13 @@ from retinue.errors import DataError
 from retinue_imgaug_aug.catalog import CATALOG
 from retinue_imgaug_aug.tables import ROWS
 
+# The plug-in silences these itself; pytest puts its own filters in their place.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning:imgaug"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:imgaug"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:imageio"),
+]
+
 MOVING = [name for name, row in ROWS.items() if row.moves or name == "keep-size-by-resize"]
 NEEDS_MASK = "blend-alpha-seg-map-class-ids"
 SEEDS = range(4)

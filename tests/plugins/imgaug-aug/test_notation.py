@@ -24,6 +24,13 @@ from retinue.spec.loading import load_spec
 from retinue_imgaug_aug import factories
 from retinue_imgaug_aug.catalog import CATALOG
 
+# The plug-in silences these itself; pytest puts its own filters in their place.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning:imgaug"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:imgaug"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:imageio"),
+]
+
 PAIRS = ((1, 3), (0.1, 0.3), (3, 5), (1500, 5000))
 CHOOSES_NOT = {"crop", "pad", "crop-and-pad"}
 """Those whose borders take a choice only one by one."""

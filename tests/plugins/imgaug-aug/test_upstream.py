@@ -13,6 +13,8 @@ from PIL import Image, ImageOps
 from torchvision import tv_tensors
 
 from retinue.api import Sample
+from retinue_imgaug_aug import factories
+from retinue_imgaug_aug.forms import Choice
 
 
 def pixels(sample: Sample) -> Any:
@@ -35,6 +37,12 @@ def test_autocontrast_is_pillows(build: Any, street: Sample, cutoff: int) -> Non
     (transform,) = build({"use": "imgaug-aug/pillike-autocontrast", "cutoff": cutoff})
     expected = ImageOps.autocontrast(Image.fromarray(pixels(street)), cutoff=cutoff)
     assert np.array_equal(pixels(transform(street)), np.asarray(expected))
+
+
+@pytest.mark.parametrize("alpha", [20, Choice(choice=[20, 30])])
+def test_elastic_fields_may_have_whole_numbers(street: Sample, alpha: Any) -> None:
+    after = factories.elastic_transformation(alpha=alpha, sigma=4)(street)
+    assert not torch.equal(after["image"], street["image"])
 
 
 def test_masks_are_scaled_about_the_centres_of_pixels(build: Any) -> None:

@@ -60,19 +60,19 @@ def draw_heat(image: Tensor, heat: Tensor, opacity: float = 0.5) -> Tensor:
 
     Args:
         image: uint8 3 x H x W, or 1 x H x W.
-        heat: floats H x W from 0 to 1.
+        heat: floats H x W from 0 to 1; where it is NaN the picture is left as it is.
         opacity: of the colours, 0 to 1.
 
     Returns:
         uint8 3 x H x W.
     """
-    grey = image.float().mean(dim=0) / 255
-    place = heat.clamp(0, 1) * (len(WARM) - 1)
+    image = image.expand(3, -1, -1)
+    place = heat.nan_to_num().clamp(0, 1) * (len(WARM) - 1)
     below = place.floor().long().clamp(max=len(WARM) - 2)
-    colors = torch.tensor(WARM)
-    share = (place - below).unsqueeze(-1)
+    share, colors = (place - below).unsqueeze(-1), torch.tensor(WARM)
     warm = (colors[below] * (1 - share) + colors[below + 1] * share).permute(2, 0, 1)
-    return ((grey * (1 - opacity) + warm * opacity) * 255).round().to(torch.uint8)
+    drawn = image.float().mean(dim=0) * (1 - opacity) + warm * 255 * opacity
+    return torch.where(heat.isnan(), image, drawn.round().to(torch.uint8))
 
 
 def _color(index: int) -> tuple[int, int, int]:

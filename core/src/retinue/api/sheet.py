@@ -89,8 +89,9 @@ def name_target(sample: Sample, info: DataInfo) -> str:
     label = sample["label"]
     if isinstance(label, int) or label.ndim == 0:
         return "ignored" if int(label) == info.ignore_index else _name(info, int(label))
-    weights = [(_name(info, number), weight) for number, weight in enumerate(_listed(label)) if weight]
-    return ", ".join(name if weight == 1 else f"{name} {weight:.2f}" for name, weight in weights) or "none"
+    weights = [(weight, _name(info, number)) for number, weight in enumerate(_listed(label)) if weight]
+    weights.sort(key=lambda pair: -pair[0])
+    return ", ".join(name if weight == 1 else f"{name} {weight:.2f}" for weight, name in weights) or "none"
 
 
 def list_swatches(masks: Sequence[Tensor], info: DataInfo) -> list[Swatch]:

@@ -23,8 +23,8 @@ def command(run: Path, picture: Path, label: str | None, out: Path | None, as_js
     """Draw where RUN's best model looked in PICTURE for a class (Grad-CAM, Selvaraju et al., 2017).
 
     RUN is a run directory, or a folder of runs for its latest. From blue to red: how much each place of the model's
-    last feature map speaks for the class. It needs such a map: convolutional models of classification, multilabel
-    and regression have one.
+    last feature map speaks for the class; what its transforms cut off keeps its colours. It needs such a map:
+    convolutional models of classification, multilabel and regression have one.
     """
     registry = open_registry()
     from retinue.run import SavedRun
@@ -39,7 +39,7 @@ def command(run: Path, picture: Path, label: str | None, out: Path | None, as_js
         return
     probability = "" if found.probability is None else f" {found.probability:.1%}"
     click.echo(f"{picture}: {found.label}{probability}: {path}  (layer {found.layer}, {size[0]} x {size[1]})")
-    if not found.heat.any():
+    if not found.heat.nan_to_num().any():
         click.echo(f"nothing in the feature map speaks for {found.label}", err=True)
 
 

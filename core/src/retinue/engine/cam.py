@@ -40,8 +40,8 @@ class Explanation:
         probability: of the class, where the task gives it.
         layer: whose feature map it is.
         size: height and width of that map.
-        heat: float H x W from 0 to 1, in the picture's size; all 0 where nothing speaks for the class. In the size of
-            what the model sees where its transforms turn or bend the picture.
+        heat: float H x W from 0 to 1, in the picture's size; NaN where the model sees nothing of it, and all 0 if
+            nothing speaks for the class. In the size of what the model sees where transforms turn or bend the picture.
         overlay: uint8 3 x H x W: the picture with the heat over it.
     """
 
@@ -131,7 +131,7 @@ def _read_shape(shape: torch.Size, picture: torch.Size) -> tuple[tuple[int, ...]
     if len(shape) == 3:
         return (shape[1],), True
     bends = [abs(math.log(shape[n] / shape[n + 1] * picture[3] / picture[2])) for n in (1, 2)]
-    channels_last = bends[0] < math.log(2) < bends[1]
+    channels_last = bends[0] < math.log(1.5) < bends[1]
     return tuple(shape[1:3] if channels_last else shape[2:]), channels_last
 
 
@@ -154,7 +154,7 @@ def _measure_heat(model: nn.Module, features: _Features, image: Tensor, index: i
     pixels = (1, 2) if features.channels_last else (2, 3)
     weighted = gradient.mean(dim=pixels, keepdim=True) * kept[-1]
     heat = weighted.sum(dim=3 if features.channels_last else 1)[0].relu().detach().float().cpu()
-    return heat / heat.max().clamp(min=1e-12)
+    return heat / heat.max().clamp(min=torch.finfo(heat.dtype).tiny)
 
 
 def _choose_label(wanted: str | None, names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ LEVELS = 2048
 
 @dataclass(frozen=True)
 class Span:
-    """Rows or columns `first` to `end` of a prepared picture show those from `low` to `high`, as shares, of the whole."""
+    """Rows or columns `first` to `end` of a prepared picture show the share from `low` to `high` of the picture's."""
 
     first: int
     end: int
@@ -36,12 +36,12 @@ class Placement:
     columns: Span
 
     def place(self, values: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return values of a prepared picture, h x w, on one of height and width `size`: 0 where it shows nothing."""
+        """Return values of a prepared picture, h x w, on one of height and width `size`: NaN where it shows nothing."""
         top, bottom = (round(share * size[0]) for share in (self.rows.low, self.rows.high))
         left, right = (round(share * size[1]) for share in (self.columns.low, self.columns.high))
         seen = values[self.rows.first : self.rows.end, self.columns.first : self.columns.end]
         wanted = (max(1, bottom - top), max(1, right - left))
-        placed = values.new_zeros(size)
+        placed = values.new_full(size, torch.nan)
         scaled = functional.interpolate(seen[None, None], wanted, mode="bilinear")[0, 0]
         placed[top:bottom, left:right] = scaled[: size[0] - top, : size[1] - left]
         return placed

@@ -30,6 +30,8 @@ from retinue.spec.loading import LoadedSpec
 from retinue.spec.schema import DatasetTable, RunSpec, SchedulerTable, SplitTable
 from retinue.validation import validate
 
+TENSORBOARD = "builtin/tensorboard"
+
 
 @dataclass(frozen=True)
 class PlannedComponent:
@@ -177,13 +179,14 @@ class _Planner:
             data={
                 name: _dataset(getattr(spec.data, name), name, planned) for name in SECTIONS if getattr(spec.data, name)
             },
-            callbacks=[planned[("callbacks", number)] for number in range(len(spec.callbacks))] + self._logging(spec),
+            callbacks=self._logging(spec, [planned[("callbacks", number)] for number in range(len(spec.callbacks))]),
         )
 
-    def _logging(self, spec: RunSpec) -> list[PlannedComponent]:
-        if not spec.log.tensorboard:
-            return []
-        return [self.plan_default("callback", "builtin/tensorboard", ("log", "tensorboard"))]
+    def _logging(self, spec: RunSpec, named: list[PlannedComponent]) -> list[PlannedComponent]:
+        """Add TensorBoard to the callbacks that the spec names, unless it is one of them: one run has one writer."""
+        if not spec.log.tensorboard or any(callback.component.canonical == TENSORBOARD for callback in named):
+            return named
+        return [*named, self.plan_default("callback", TENSORBOARD, ("log", "tensorboard"))]
 
     def _plan_inside(self, value: Any, path: Path) -> Any:
         """Plan the nested components in a parameter's value, and make paths absolute."""

@@ -11,6 +11,7 @@ from retinue.errors import AmbiguousComponent, PluginError, Problem, SpecError, 
 from retinue.hooks import KINDS
 from retinue.plugins.components import Component
 from retinue.plugins.discovery import Plugin
+from retinue.plugins.first_party import find_distribution
 from retinue.plugins.registration import collect_components
 from retinue.plugins.registry_file import RegistryFile, find_registry_file
 from retinue.plugins.selection import explain_missing, select_plugins
@@ -118,11 +119,28 @@ class Registry:
                 f'{kind} "{name}" is not to be had: plug-in {failed.id} is {failed.condition}', note=failed.error
             )
         meant = closest(name, self.names(kind))
-        notes = [self._introduce(kind, meant) if meant else self._as_other_kind(name), self.explain_absence()]
+        notes = [
+            self._introduce(kind, meant) if meant else self._as_other_kind(name),
+            self._explain_plugin(name),
+            self.explain_absence(),
+        ]
         if not any(notes):
             known = enumerate_words(self.names(kind))
             notes = [f"known: {known}" if known else "none is installed"]
         return UnknownComponent(f'no {kind} named "{name}"', meant, "; ".join(filter(None, notes)))
+
+    def _explain_plugin(self, name: str) -> str | None:
+        """Say that the plug-in of a name is not installed, and which package brings one of the project's own."""
+        plugin = name.split("/")[0]
+        installed = {known.id for known in self.plugins}
+        missing = f'no plug-in "{plugin}" is installed' if "/" in name and plugin not in installed else None
+        distribution = find_distribution(name)
+        remedy = (
+            f"pip install {distribution}"
+            if distribution and distribution.removeprefix("retinue-") not in installed
+            else None
+        )
+        return ": ".join(filter(None, (missing, remedy))) or None
 
     def _failed(self, id: str) -> Plugin | None:
         """Return the plug-in of an id, if that is one that does not work."""

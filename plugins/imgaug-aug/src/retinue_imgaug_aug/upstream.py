@@ -24,8 +24,10 @@ def _removed_names() -> Iterator[None]:
     if hasattr(np, "sctypes"):
         yield
         return
-    kinds = {"float": "efd", "int": "bhiq", "uint": "BHIQ"}
-    np.sctypes = {kind: [np.dtype(code).type for code in codes] for kind, codes in kinds.items()}  # type: ignore[attr-defined]
+    kinds = {"float": (16, 32, 64), "int": (8, 16, 32, 64), "uint": (8, 16, 32, 64)}
+    np.sctypes = {  # type: ignore[attr-defined]
+        kind: [np.dtype(f"{kind}{bits}").type for bits in sizes] for kind, sizes in kinds.items()
+    }
     try:
         yield
     finally:
@@ -180,7 +182,7 @@ def _split_bytes(labels: Any) -> NDArray[np.uint8]:
     return np.stack([labels & 255, labels >> 8 & 255, labels >> 16 & 255], -1).astype(np.uint8)
 
 
-
+pillike.warp_affine = _warp_affine_any_channels
 pillike.Affine._augment_batch_ = geometric.Affine._augment_batch_
 pillike.Affine._augment_maps_by_samples = _warp_masks_as_pillow
 

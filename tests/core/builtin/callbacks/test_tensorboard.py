@@ -1,14 +1,19 @@
 """Read with TensorBoard's own reader."""
 
+import io
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
+import yaml
+from PIL import Image
+from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
-from retinue.builtin.callbacks.tensorboard import draw_batch
+from retinue.api.sheet import MARGIN
 from retinue.errors import Interrupted
 from retinue.run import SavedRun
 from retinue.run import train as train_spec
@@ -52,7 +57,7 @@ def retinue_models(register): register("odd", Untraceable, summary="-")
 
 def read(run: Path) -> Any:
     accumulation = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = accumulation.EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0})
+    events = accumulation.EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0, "histograms": 0})
     events.Reload()
     return events
 
@@ -71,10 +76,7 @@ def test_its_reader_finds_scalars_pictures_and_the_graph(train: Train, tmp_path:
         scalars = events.Scalars(name)
         assert [scalar.step for scalar in scalars] == [23, 46]
         assert [scalar.value for scalar in scalars] == pytest.approx([record[name] for record in values])
-    assert events.Tags()["images"] == ["train/batch"]
-    image = events.Images("train/batch")[0]
-    # Two rows of eight 8 x 8 pictures, a line between them.
-    assert (image.height, image.width) == (2 * 9 + 1, 8 * 9 + 1)
+    assert [image.step for image in events.Images("train/batch")] == [1]
     assert sum(node.op == "aten::linear" for node in events.Graph().node) == 2
 
 
@@ -90,15 +92,28 @@ def test_it_changes_nothing_in_the_run(train: Train, tmp_path: Path) -> None:
     assert with_it == without
 
 
-def test_a_resumed_run_replaces_what_came_after(train: Train, local_plugin: Any, tmp_path: Path) -> None:
+def test_a_run_that_is_resumed_at_once_goes_on_with_its_curves(
+    train: Train, local_plugin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Event files are named by the second."""
     local_plugin(PLUGIN)
-    overrides = {"log.tensorboard": True, "train.epochs": 3, "checkpoint.every": "1000ep", "optimizer.lr": 1e-9}
+    monkeypatch.setattr("tensorboardX.event_file_writer.time.time", lambda: 1_700_000_000.0)
+    overrides = {"log.tensorboard": True, "train.epochs": 3, "callbacks": [{"use": "interrupt", "at": 60}]}
     with pytest.raises(Interrupted):
-        train({**overrides, "callbacks": [{"use": "interrupt", "at": 60}]})
+        train(overrides)
     train_spec(resume=tmp_path / "run")
     events = read(tmp_path / "run")
     assert [scalar.step for scalar in events.Scalars("val/loss")] == [23, 46, 69]
     assert len(events.Images("train/batch")) == 1
+
+
+def test_a_resumed_run_replaces_what_came_after_its_checkpoint(train: Train, tmp_path: Path) -> None:
+    train({"log.tensorboard": True, "train.epochs": 3, "optimizer.lr": 1e-9})
+    (tmp_path / "run" / "checkpoints" / "step-00000069" / "state.pt").unlink()
+    train_spec(resume=tmp_path / "run")
+    events = read(tmp_path / "run")
+    assert len(list((tmp_path / "run").glob("events.*"))) == 2
+    assert [scalar.step for scalar in events.Scalars("val/loss")] == [23, 46, 69]
 
 
 @pytest.mark.parametrize(("form", "graph"), [("dict", True), ("refuses", False)])
@@ -115,10 +130,90 @@ def test_a_model_that_is_hard_to_trace_trains_all_the_same(
         assert text == "The model could not be traced: RuntimeError: cannot be traced"
 
 
-def test_bytes_are_drawn_as_they_are_and_normalised_pictures_stretched() -> None:
-    grey = torch.full((3, 1, 4, 4), 51, dtype=torch.uint8)
-    assert draw_batch(grey)[:, 1:5, 1:5].unique().tolist() == pytest.approx([0.2])
-    normalised = torch.linspace(-2, 3, 48).reshape(1, 3, 4, 4)
-    drawn = draw_batch(normalised)
-    assert (drawn.min().item(), drawn.max().item()) == (0, 1)
-    assert draw_batch(torch.zeros(40, 3, 4, 4)).shape == (3, 2 * 5 + 1, 8 * 5 + 1)
+def test_histograms_of_weights_and_gradients_are_those_of_the_epoch(train: Train, tmp_path: Path) -> None:
+    run = train({"log.tensorboard": True, "train.epochs": 2, "checkpoint.best": {"metric": "train/loss", "keep": 5}})
+    events = read(tmp_path / "run")
+    parameters = dict(run.model.named_parameters())
+    assert set(events.Tags()["histograms"]) == {f"{k}/{name}" for k in ("weights", "gradients") for name in parameters}
+    for name, parameter in parameters.items():
+        first, last = events.Histograms(f"weights/{name}")
+        assert (first.step, last.step) == (23, 46)
+        found = last.histogram_value
+        values = parameter.detach().double()
+        assert (found.num, sum(found.bucket)) == (values.numel(), values.numel())
+        assert [found.min, found.max, found.sum] == pytest.approx([values.min(), values.max(), values.sum()], abs=1e-5)
+        assert events.Histograms(f"gradients/{name}")[-1].histogram_value.max > 0
+
+
+def test_text_shows_the_spec_and_the_values_of_each_class(train: Train, tmp_path: Path) -> None:
+    metrics = {"accuracy": "accuracy", "recall": {"use": "recall", "average": "none"}, "confusion": "confusion-matrix"}
+    train({"log.tensorboard": True, "metrics": metrics})
+    events = read(tmp_path / "run")
+    [spec] = events.Tensors("spec/text_summary")
+    text = spec.tensor_proto.string_val[0].decode()
+    assert yaml.safe_load(textwrap.dedent(text))["metrics"] == metrics
+    assert all(line.startswith("    ") for line in text.splitlines())
+    [table] = events.Tensors("val/classes/text_summary")
+    [record] = epochs(tmp_path / "run")
+    rows = table.tensor_proto.string_val[0].decode().splitlines()[2:]
+    assert rows == [f"| {digit} | {record[f'val/recall/{digit}']:.4g} |" for digit in range(10)]
+    assert {"train/confusion", "val/confusion"} <= set(events.Tags()["images"])
+    assert not [name for name in events.Tags()["scalars"] if "confusion" in name]
+    assert "val/recall/7" in events.Tags()["scalars"]
+
+
+def test_predictions_are_drawn_every_epoch_on_the_same_samples(train: Train, tmp_path: Path) -> None:
+    train({"log.tensorboard": True, "train.epochs": 3, "optimizer.lr": 1e-12})
+    first, second, third = read(tmp_path / "run").Images("predictions")
+    assert [first.step, second.step, third.step] == [23, 46, 69]
+    assert first.encoded_image_string == second.encoded_image_string == third.encoded_image_string
+
+
+def test_hyperparameters_are_written_when_the_run_is_over(train: Train, local_plugin: Any, tmp_path: Path) -> None:
+    local_plugin(PLUGIN)
+    with pytest.raises(Interrupted):
+        train({"log.tensorboard": True, "train.epochs": 2, "callbacks": [{"use": "interrupt", "at": 30}]})
+    assert "_hparams_/experiment" not in read(tmp_path / "run").summary_metadata
+    train_spec(resume=tmp_path / "run")
+    events = read(tmp_path / "run")
+    start, experiment = (
+        HParamsPluginData.FromString(events.summary_metadata[f"_hparams_/{part}"].plugin_data.content)
+        for part in ("session_start_info", "experiment")
+    )
+    settings = start.session_start_info.hparams
+    assert settings["optimizer.lr"].number_value == 0.1
+    assert settings["model.use"].string_value == "builtin/mlp"
+    named = {info.name.tag for info in experiment.experiment.metric_infos}
+    assert {"train/loss", "val/loss", "val/accuracy"} <= named <= set(events.Tags()["scalars"])
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_named_with_parameters_it_replaces_the_default(default: bool, train: Train, tmp_path: Path) -> None:
+    named = {"use": "tensorboard", "pictures": 0, "histograms": False, "graph": False}
+    train({"log.tensorboard": default, "callbacks": [named]})
+    assert len(list((tmp_path / "run").glob("events.*"))) == 1
+    tags = read(tmp_path / "run").Tags()
+    assert "val/loss" in tags["scalars"]
+    assert (tags["images"], tags["histograms"], tags["graph"]) == ([], [], False)
+
+
+def test_masks_are_drawn(train: Train, tmp_path: Path) -> None:
+    data = {"use": "digit-scenes", "samples": 8, "size": [32, 32]}
+    model = {"use": "torchvision/lraspp_mobilenet_v3_large"}
+    transforms = [{"use": "rgb"}]
+    train(
+        {
+            **{"task": "segmentation", "model": model, "log.tensorboard": False, "data.batch_size": 8},
+            "callbacks": [{"use": "tensorboard", "pictures": 4, "graph": False, "histograms": False}],
+            "data.train": {**data, "part": "train", "transforms": transforms},
+            "data.val": {**data, "part": "val", "transforms": transforms},
+        }
+    )
+    events = read(tmp_path / "run")
+    [batch], [predicted] = events.Images("train/batch"), events.Images("predictions")
+    # Tiles are 96 pixels wide; of predictions, two and a gap between them.
+    assert batch.width == 2 * 96 + 3 * MARGIN
+    assert (predicted.width - MARGIN) % (3 * (32 + 2 + 32) + MARGIN) == 0
+    pixels = np.asarray(Image.open(io.BytesIO(batch.encoded_image_string)).convert("RGB")).astype(int)
+    inside = pixels[MARGIN : MARGIN + 96, MARGIN : MARGIN + 96]
+    assert (inside.max(axis=2) != inside.min(axis=2)).any(), "grey scenes have no colours but those of the masks"

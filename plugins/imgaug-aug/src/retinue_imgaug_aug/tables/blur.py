@@ -42,7 +42,7 @@ ROWS = {
             "k": whole("length in pixels", 3),
             "angle": number("direction in degrees, clockwise from upwards"),
             "direction": number("-1 blurs backwards, 1 forwards, 0 both ways", -1, 1),
-            "order": option("interpolation of the turned line: 0 nearest, 1 linear, 3 cubic", 0, 1, 2, 3, 4, 5),
+            "order": option("interpolation of the turned line: 0 nearest, 1 linear, 3 cubic", 0, 1, 3, 4, 5),
         }
     ),
     "mean-shift-blur": Row(

@@ -94,7 +94,9 @@ ROWS = {
         nb_rows=whole("rows of cells", 1),
         nb_cols=whole("columns of cells", 1),
         max_steps=whole("how often a cell may be swapped", 0),
-        allow_pad=flag("pad the picture until equal cells fill it, which changes its size; otherwise its sides must be multiples of them"),
+        allow_pad=flag(
+            "pad the picture until equal cells fill it, which changes its size; else its sides must be multiples"
+        ),
     ),
     "pillike-affine": _fill(
         **PLACEMENT,

@@ -25,7 +25,7 @@ BORDER_MODE = option(
     "reflect",
     "wrap",
 )
-ORDER = option("interpolation: 0 nearest, 1 linear, 3 cubic; masks always take the nearest", 0, 1, 2, 3, 4, 5)
+ORDER = option("interpolation: 0 nearest, 1 linear, 3 cubic; masks always take the nearest", 0, 1, 3, 4, 5)
 
 MAX_SIZE = plain(Annotated[int, Gt(0)] | None, "larger pictures are scaled down to this for the work, then back up")
 INTERPOLATION = word("how it scales down and up for max_size", *INTERPOLATIONS)
