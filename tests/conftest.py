@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# Several test processes with as many threads each would fight for the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -124,7 +124,7 @@ def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str | float]]:
 def _predict(run: Run, samples: list[Sample]) -> Tensor:
     training = run.task.training
     try:
-        return draw_predictions(run.task.eval(), samples, run.device, LARGEST)
+        return draw_predictions(run.task, samples, run.device, LARGEST)
     finally:
         run.task.train(training)
 
