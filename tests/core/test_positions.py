@@ -105,7 +105,9 @@ def test_value_is_where_it_stands(form: str, text: str, path: tuple[str | int, .
     line, column = start_of(text, "HERE")
     if form == "yaml" and "\u2028" in text:
         line += 1  # YAML counts it as a line break, and so do its readers.
-    assert start(Document("spec", written, form).locate(path)) == (line, column)
+    position = Document("spec", written, form).locate(path)
+    assert start(position) == (line, column)
+    assert position.text[column - 1 :].startswith("12345")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,5 +44,3 @@ def test_a_new_head_on_a_backbone_that_learns_later(
         unchanged = all(torch.equal(before[name], tensors[name]) for name in convolutions)
         assert unchanged == (step <= 2 * per_epoch), step
         assert tensors["fc3.weight"].shape[0] == 4
-
-

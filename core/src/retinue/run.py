@@ -19,6 +19,7 @@ from retinue.build import (
     build_task,
     build_trainer,
     build_transforms,
+    check_agreement,
     load_earlier_weights,
 )
 from retinue.builtin.callbacks.progress import ProgressReport
@@ -162,6 +163,7 @@ class SavedRun:
             raise DataError(f"the run has no [data.{split}]; it has {', '.join(self.plan.data)}")
         builder = Builder(self.plan)
         section = build_section(builder, split)
+        check_agreement(self.learnt_from.info, section.dataset.info, split)
         workers = choose_workers(self.plan.spec.data.workers, section.dataset.in_memory)
         loader = build_loader(self.plan, section, workers, self.device, shuffle=False)
         found = evaluate_task(self.task, loader, Meter(build_metrics(builder), self.device))

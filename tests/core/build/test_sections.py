@@ -159,7 +159,7 @@ def test_the_model_is_made_for_the_pictures_that_reach_it(build) -> None:
     transforms = [{"use": "resize", "size": [10, 6]}, "rgb"]
     trainer, builder = build({"data.train.transforms": transforms, "data.val.transforms": transforms})
     assert builder.filled[("model", "in_channels")] == 3
-    assert builder.filled[("model", "image_size")] == [10, 6]
+    assert builder.filled[("model", "image_size")] == (10, 6)
     first = next(module for module in trainer.run.task.model.modules() if isinstance(module, nn.Linear))
     assert first.in_features == 3 * 10 * 6
     assert trainer.run.example["image"].shape == (1, 3, 10, 6)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.transforms import v2
 
 from retinue.api import DataInfo
@@ -40,7 +39,7 @@ class Halves(nn.Module):
     def forward(self, image: Tensor) -> Any:
         maps: Tensor = self.features(image)
         if self.form == "in-place":
-            maps = functional.relu(maps, inplace=True)
+            maps = maps.sub_(0.5)
         if self.form == "channels-last":
             maps = self.last(maps.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         if self.form == "tokens":

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from retinue_dice.losses import Dice, GeneralizedDice, OverlapLoss, Tversky
 from torch import Tensor
 from torchmetrics.functional.segmentation import dice_score, generalized_dice_score
 
 from retinue.errors import SpecError, TrainingError
+from retinue_dice.losses import Dice, GeneralizedDice, OverlapLoss, Tversky
 
 VOID = 255
 LOSSES: list[Callable[..., OverlapLoss]] = [Dice, Tversky, GeneralizedDice]

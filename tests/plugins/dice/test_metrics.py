@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from retinue_dice.metrics import Dice
 from sklearn.metrics import f1_score
 from torch import Tensor
 from torchmetrics.segmentation import DiceScore
 
 from retinue.errors import TrainingError
+from retinue_dice.metrics import Dice
 
 CLASSES = 4
 NAMES = ["sky", "road", "tree", "bus"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from retinue_dice import plugin
 
 README = Path(__file__).parents[3] / "plugins/dice/README.md"

@@ -31,7 +31,7 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     try:
         with Image.open(path) as file:
             turned = ImageOps.exif_transpose(file)
-            pixels = np.array(_convert(turned, "RGB" if channels == 3 else "L"))
+            pixels = np.array(convert_image(turned, channels))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except UnidentifiedImageError as error:
@@ -43,7 +43,9 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     return tv_tensors.Image(torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1))
 
 
-def _convert(image: Image.Image, mode: str) -> Image.Image:
+def convert_image(image: Image.Image, channels: int) -> Image.Image:
+    """Return a Pillow picture in RGB, or with one channel in grey; 16 bits are scaled to 8."""
+    mode = "RGB" if channels == 3 else "L"
     if image.mode.startswith("I"):
         # Pillow clips 16-bit grey to 255 instead of scaling it; it may call 16 bits "I" too.
         values = np.asarray(image)

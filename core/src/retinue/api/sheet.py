@@ -14,8 +14,8 @@ from torch import Tensor
 from retinue.api.data import Batch, DataInfo, Sample
 from retinue.api.drawing import draw_mask, list_colors, to_pixels
 
-MARGIN = 6
-FONT_SIZE = 13
+MARGIN, FONT_SIZE, LINE = 6, 13, 16
+MOST_LINES = 6
 SMALLEST = 96
 """Tiles of fewer pixels are enlarged, whole times, so that a caption has room."""
 
@@ -30,7 +30,7 @@ def draw_sheet(
 
     Args:
         tiles: uint8 3 x H x W each.
-        captions: below each, in one or several lines; cut where the tile ends.
+        captions: below each, in lines as wide as a tile.
         legend: below all.
         largest: most pixels of a tile's longer side.
 
@@ -39,21 +39,19 @@ def draw_sheet(
     """
     images = [_scale(Image.fromarray(tile.permute(1, 2, 0).contiguous().numpy()), largest) for tile in tiles]
     font = ImageFont.load_default(FONT_SIZE)
-    width = max(image.width for image in images) + MARGIN
-    height = max(image.height for image in images)
-    line = FONT_SIZE + 3
-    row = height + line * max(caption.count("\n") + 1 if caption else 0 for caption in captions) + MARGIN
-    columns = min(len(images), max(1, round(math.sqrt(len(images) * row / width))))
-    total = columns * width + MARGIN
-    places, end = _place_legend(legend, font, total, math.ceil(len(images) / columns) * row + MARGIN, line)
+    width, height = max(image.width for image in images), max(image.height for image in images)
+    texts = [_wrap(caption, font, width) for caption in captions]
+    row = height + LINE * max(map(len, texts)) + MARGIN
+    columns = min(len(images), max(1, round(math.sqrt(len(images) * row / (width + MARGIN)))))
+    total = columns * (width + MARGIN) + MARGIN
+    places, end = _place_legend(legend, font, total, math.ceil(len(images) / columns) * row + MARGIN)
     sheet = Image.new("RGB", (total, end), "white")
     pen = ImageDraw.Draw(sheet)
-    for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
-        left, top = MARGIN + number % columns * width, MARGIN + number // columns * row
+    for number, (image, lines) in enumerate(zip(images, texts, strict=True)):
+        left, top = MARGIN + number % columns * (width + MARGIN), MARGIN + number // columns * row
         sheet.paste(image, (left, top))
-        for count, text in enumerate(caption.split("\n")):
-            fitting = _cut(text, font, width - MARGIN)
-            pen.text((left, top + height + 1 + count * line), fitting, fill="black", font=font)
+        for count, text in enumerate(lines):
+            pen.text((left, top + height + 1 + count * LINE), text, fill="black", font=font)
     for (name, color), (left, top) in zip(legend, places, strict=True):
         pen.rectangle((left, top + 2, left + 11, top + 13), fill=color, outline="grey")
         pen.text((left + 16, top), name, fill="black", font=font)
@@ -124,24 +122,33 @@ def _scale(image: Image.Image, largest: int) -> Image.Image:
     return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
 
 
+def _wrap(caption: str, font: Any, width: float) -> list[str]:
+    """Return a caption in lines that fit, at most so many; a word that is too long is cut."""
+    lines: list[str] = []
+    for paragraph in caption.splitlines():
+        line = ""
+        for word in paragraph.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and font.getlength(longer) > width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return [_cut(line, font, width) for line in lines[:MOST_LINES]]
+
+
 def _cut(text: str, font: Any, width: float) -> str:
-    if font.getlength(text) <= width:
-        return text
-    return next(
-        (f"{text[:end]}..." for end in range(len(text), 0, -1) if font.getlength(f"{text[:end]}...") <= width), ""
-    )
+    return next(cut for end in range(len(text), -1, -1) if font.getlength(cut := text[:end]) <= width)
 
 
-def _place_legend(
-    legend: Sequence[Swatch], font: Any, width: int, top: int, line: int
-) -> tuple[list[tuple[int, int]], int]:
+def _place_legend(legend: Sequence[Swatch], font: Any, width: int, top: int) -> tuple[list[tuple[int, int]], int]:
     """Return where each entry begins, and where the last one ends."""
     places: list[tuple[int, int]] = []
     left = MARGIN
     for name, _ in legend:
         needed = 16 + math.ceil(font.getlength(name)) + 2 * MARGIN
         if left > MARGIN and left + needed > width:
-            left, top = MARGIN, top + line
+            left, top = MARGIN, top + LINE
         places.append((left, top))
         left += needed
-    return places, top + (line + MARGIN if legend else 0)
+    return places, top + (LINE + MARGIN if legend else 0)

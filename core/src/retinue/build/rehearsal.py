@@ -25,7 +25,7 @@ def rehearse(task: Task, section: str, sample: Batch, device: torch.device) -> N
     """
     try:
         _run(task.eval(), sample, device)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+    except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
         raise TrainingError(f"the model fails on data.{section}: {describe_sample(sample)}: {error}") from error
 
 

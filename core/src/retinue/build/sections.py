@@ -121,7 +121,7 @@ def picture_facts(sample: Sample) -> dict[str, Any]:
     image = sample.get("image")
     if not isinstance(image, torch.Tensor) or image.ndim != 3:
         raise DataError(f"a prepared sample needs an `image` of channels x height x width; it has {sorted(sample)}")
-    return {"in_channels": image.shape[0], "image_size": list(image.shape[1:])}
+    return {"in_channels": image.shape[0], "image_size": tuple(image.shape[1:])}
 
 
 def build_loader(plan: Plan, section: Section, workers: int, device: torch.device, shuffle: bool) -> Loader:

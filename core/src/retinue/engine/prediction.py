@@ -15,6 +15,7 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2.functional import resize
 
 from retinue.api import Task, read_image
+from retinue.api.image import convert_image
 from retinue.data.preparation import Preparation
 from retinue.engine.devices import move_batch, scale_image
 from retinue.errors import DataError
@@ -109,7 +110,10 @@ def _read(picture: Picture, channels: int) -> tv_tensors.Image:
     if isinstance(picture, str | Path):
         return read_image(picture, channels)
     if isinstance(picture, Image.Image):
-        picture = np.array(ImageOps.exif_transpose(picture).convert("RGB" if channels == 3 else "L"))
+        try:
+            picture = np.array(convert_image(ImageOps.exif_transpose(picture), channels))
+        except (ValueError, OSError) as error:
+            raise DataError(f"the picture cannot be read: {error}") from error
     if isinstance(picture, np.ndarray):
         return _from_array(picture, channels)
     _check_pixels(tuple(picture.shape), str(picture.dtype)[6:], (channels, "height", "width"))

@@ -160,13 +160,15 @@ class _Planner:
     def assemble(self, spec: RunSpec, found: dict[Path, PlannedComponent | None]) -> Plan:
         planned = {path: component for path, component in found.items() if component is not None}
         task = planned[("task",)]
+        if not hasattr(task.signature.target, "default_loss"):
+            raise PluginError(f"{task.component.label}: its target is no retinue.api.Task class")
         metrics = {str(path[1]): component for path, component in planned.items() if path[0] == "metrics"}
         if spec.metrics is None:
             defaults: dict[str, str] = dict(task.signature.target.default_metrics)  # type: ignore[attr-defined]
             metrics = {name: self.plan_default("metric", use, ("metrics", name)) for name, use in defaults.items()}
             self.problems += check_watched(self.layers.values, set(metrics), self.layers)
             self.stop_at_problems()
-        default_loss = task.signature.target.default_loss  # type: ignore[attr-defined]
+        default_loss = task.signature.target.default_loss
         return Plan(
             spec=spec,
             layers=self.layers,

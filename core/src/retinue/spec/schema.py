@@ -44,7 +44,7 @@ class SplitTable(Table):
     """`split` of a data set: the first part trains, the rest validates."""
 
     fraction: float = Field(gt=0, lt=1, description="share of the samples in the first part")
-    seed: int = Field(0, ge=0, description="of the draw that parts them")
+    seed: int = Field(0, ge=0, lt=2**63, description="of the draw that parts them")
     stratified: bool = Field(True, description="keep the share of each class in both parts")
 
 

@@ -57,7 +57,7 @@ def test_a_label_is_drawn_with_its_probability_and_the_truth_where_it_differs(ca
         {"image": picture(0), "label": 0},
     ]
     draw_predictions(task, samples, CPU, 96)
-    assert captions == ["dog 100%\n", "dog 100%\nis cat", "cat 50%\n"]
+    assert captions == ["dog 100%", "dog 100%\nis cat", "cat 50%"]
 
 
 def test_several_labels_and_values_are_drawn(captions: list[str]) -> None:

@@ -162,11 +162,14 @@ def test_text_shows_the_spec_and_the_values_of_each_class(train: Train, tmp_path
     assert "val/recall/7" in events.Tags()["scalars"]
 
 
-def test_predictions_are_drawn_every_epoch_on_the_same_samples(train: Train, tmp_path: Path) -> None:
-    train({"log.tensorboard": True, "train.epochs": 3, "optimizer.lr": 1e-12})
-    first, second, third = read(tmp_path / "run").Images("predictions")
-    assert [first.step, second.step, third.step] == [23, 46, 69]
-    assert first.encoded_image_string == second.encoded_image_string == third.encoded_image_string
+@pytest.mark.parametrize("validated", [True, False])
+def test_predictions_are_drawn_every_epoch_on_the_same_samples(validated: bool, train: Train, tmp_path: Path) -> None:
+    overrides = {"log.tensorboard": True, "train.epochs": 3, "optimizer.lr": 1e-12, "model.dropout": 0.9}
+    train({**overrides, **({} if validated else {"data.train": "digits", "data.val": None})})
+    images = read(tmp_path / "run").Images("predictions")
+    steps = 23 if validated else 29
+    assert [image.step for image in images] == [steps, 2 * steps, 3 * steps]
+    assert len({image.encoded_image_string for image in images}) == 1
 
 
 def test_hyperparameters_are_written_when_the_run_is_over(train: Train, local_plugin: Any, tmp_path: Path) -> None:
@@ -190,8 +193,8 @@ def test_hyperparameters_are_written_when_the_run_is_over(train: Train, local_pl
 @pytest.mark.parametrize("default", [True, False])
 def test_named_with_parameters_it_replaces_the_default(default: bool, train: Train, tmp_path: Path) -> None:
     named = {"use": "tensorboard", "pictures": 0, "histograms": False, "graph": False}
-    train({"log.tensorboard": default, "callbacks": [named]})
-    assert len(list((tmp_path / "run").glob("events.*"))) == 1
+    run = train({"log.tensorboard": default, "callbacks": [named]})
+    assert [planned.component.canonical for planned in run.plan.callbacks] == ["builtin/tensorboard"]
     tags = read(tmp_path / "run").Tags()
     assert "val/loss" in tags["scalars"]
     assert (tags["images"], tags["histograms"], tags["graph"]) == ([], [], False)

@@ -57,4 +57,4 @@ def _describe(sample: Sample, answer: Mapping[str, Any], info: DataInfo) -> str:
     else:
         predicted = ", ".join(f"{name} {value:.4g}" for name, value in answer.get("values", {}).items())
     probability = f" {answer['probability']:.0%}" if "probability" in answer and "labels" not in answer else ""
-    return f"{predicted}{probability}\n" + (f"is {truth}" if truth != predicted else "")
+    return f"{predicted}{probability}" + (f"\nis {truth}" if truth != predicted else "")

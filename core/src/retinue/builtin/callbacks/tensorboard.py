@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,8 +17,8 @@ from retinue.api.sheet import draw_samples, split_batch
 from retinue.builtin.callbacks.class_values import draw_matrix, find_matrices, is_cell, write_table
 from retinue.builtin.callbacks.predictions import draw_predictions, scale_pixels
 
-LARGEST = 160
-"""Most pixels of a picture's longer side: an event file keeps every epoch's."""
+LARGEST, BINS = 160, 64
+"""Most pixels of a picture's longer side, and parts of a histogram: an event file keeps those of every epoch."""
 
 
 class TensorBoard(Callback):
@@ -105,8 +104,7 @@ def _is_over(run: Run) -> bool:
 
 
 def _write_settings(run: Run) -> str:
-    plain = json.loads(json.dumps(run.settings, default=str))
-    written: str = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=100)
+    written: str = yaml.safe_dump(dict(run.settings), sort_keys=False, default_flow_style=None, width=100)
     return written
 
 
@@ -124,7 +122,7 @@ def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str | float]]:
 def _predict(run: Run, samples: list[Sample]) -> Tensor:
     training = run.task.training
     try:
-        return draw_predictions(run.task, samples, run.device, LARGEST)
+        return draw_predictions(run.task.eval(), samples, run.device, LARGEST)
     finally:
         run.task.train(training)
 
@@ -145,7 +143,7 @@ def _add_histograms(writer: SummaryWriter, run: Run) -> None:
     for name, parameter in run.task.model.named_parameters():
         for kind, values in (("weights", parameter), ("gradients", parameter.grad)):
             if values is not None and values.isfinite().all():
-                writer.add_histogram(f"{kind}/{name}", values.detach().float().cpu(), run.state.step)
+                writer.add_histogram(f"{kind}/{name}", values.detach().float().cpu(), run.state.step, BINS)
 
 
 def _add_graph(writer: SummaryWriter, run: Run) -> None:
