@@ -25,7 +25,7 @@ def test_layers_shapes_parameters_and_flops(command: Callable[..., Answer], spec
     assert {layer["name"] for layer in linear} < dict(train(spec, out="run").model.named_modules()).keys()
 
 
-def test_products_of_matrices_in_three_dimensions_count(
+def test_attention_counts_in_full(
     command: Callable[..., Answer], spec: Path, local_plugin: Callable[[str], None]
 ) -> None:
     local_plugin(
@@ -36,17 +36,19 @@ from retinue.hooks import hookimpl
 class Tokens(nn.Module):
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        self.mix = nn.Linear(8, 8, bias=False)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
         self.head = nn.Linear(8, num_classes, bias=False)
     def forward(self, image):
-        return self.head(self.mix(image.flatten(1, 2)).mean(dim=1))
+        tokens = image.flatten(1, 2)
+        return self.head(self.attention(tokens, tokens, tokens)[0].mean(dim=1))
 
 @hookimpl
 def retinue_models(register): register("tokens", Tokens, summary="-")
 """
     )
     found = command("summary", spec, "~model", "model.use=tokens", "--json").json
-    assert found["flops"] == 2 * (8 * 8 * 8 + 8 * 10)
+    # Of 8 tokens of 8 values: queries, keys, values and outputs, then scores and their products with the values.
+    assert found["flops"] == 2 * (4 * 8 * 8 * 8 + 2 * 8 * 8 * 8 + 8 * 10)
 
 
 def test_frozen_parameters_do_not_count_as_trainable(command: Callable[..., Answer], spec: Path) -> None:

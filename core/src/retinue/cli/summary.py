@@ -68,12 +68,16 @@ def _measure(model: nn.Module, image: Tensor, depth: int) -> dict[str, Any]:
     from torch.utils.flop_counter import FlopCounterMode
     from torchinfo import summary
 
+    fused = torch.backends.mha.get_fastpath_enabled()
+    # The counter does not see into fused attention, and torchinfo's own count leaves out most of it.
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        # torchinfo counts no products of matrices that have more than two dimensions.
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             model(image)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise TrainingError(f"the model fails on a picture of {_show(list(image.shape))}: {error}") from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
     statistics = summary(model, input_data=[image], depth=depth, mode="eval", verbose=0)
     layers = [
         {
