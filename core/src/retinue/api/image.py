@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.errors import DataError
@@ -41,6 +42,11 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be read as a picture ({error})") from error
     return tv_tensors.Image(torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1))
+
+
+def scale_pixels(image: Tensor) -> Tensor:
+    """Return pictures as a model takes them: uint8 becomes float32 in [0, 1], all else stays."""
+    return image.float().div_(255) if image.dtype == torch.uint8 else image
 
 
 def convert_image(image: Image.Image, channels: int) -> Image.Image:

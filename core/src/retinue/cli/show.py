@@ -49,11 +49,8 @@ def _prepare_samples(plan: Plan, section: Section, shuffle: bool) -> Iterator[Sa
 
     from retinue.api.sheet import split_batch
     from retinue.build import build_loader
-    from retinue.data.keys import Purpose, derive_key, seed_generators
+    from retinue.data.mixing import mix_batch
 
     loader = build_loader(plan, section, workers=0, device=torch.device("cpu"), shuffle=shuffle)
     for number, batch in enumerate(loader.batches(epoch=0)):
-        seed_generators(derive_key(Purpose.MIXING, plan.spec.seed, 0, number))
-        for transform in section.mixing:
-            batch = transform(batch)
-        yield from split_batch(batch)
+        yield from split_batch(mix_batch(batch, section.mixing, plan.spec.seed, 0, number))

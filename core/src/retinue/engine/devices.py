@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from retinue.api import Batch
+from retinue.api.image import scale_pixels
 from retinue.errors import TrainingError
 
 
@@ -45,5 +44,4 @@ def move_batch(batch: Batch, device: torch.device) -> Batch:
 
 def scale_image(batch: Batch) -> Batch:
     """At the model's door: uint8 pictures become float32 in [0, 1] where no transform did it."""
-    image: Any = batch["image"]
-    return {**batch, "image": image.float().div_(255)} if image.dtype == torch.uint8 else batch
+    return {**batch, "image": scale_pixels(batch["image"])}

@@ -11,6 +11,7 @@ from typing import Any
 from retinue.api import Batch, BatchTransform, Callback, Output, Run, RunState
 from retinue.data.keys import Purpose, derive_key, seed_generators
 from retinue.data.loading import Loader
+from retinue.data.mixing import mix_batch
 from retinue.engine.checkpoints import CheckpointStore
 from retinue.engine.devices import move_batch, scale_image
 from retinue.engine.evaluation import evaluate
@@ -112,11 +113,7 @@ def train_epoch(trainer: Trainer) -> None:
 def train_step(trainer: Trainer, batch: Batch) -> Output:
     """Learn from one batch. What is random in it depends on the seed and the step alone."""
     run, state = trainer.run, trainer.run.state
-    batch = move_batch(batch, run.device)
-    if trainer.mixing:
-        seed_generators(derive_key(Purpose.MIXING, trainer.seed, state.epoch, state.batch))
-        for transform in trainer.mixing:
-            batch = transform(batch)
+    batch = mix_batch(move_batch(batch, run.device), trainer.mixing, trainer.seed, state.epoch, state.batch)
     seed_generators(derive_key(Purpose.STEP, trainer.seed, state.step), run.device)
     output: Output = run.task(scale_image(batch))
     # Not after the step: callbacks may look at the gradients.

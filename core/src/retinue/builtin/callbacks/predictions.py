@@ -10,6 +10,7 @@ from torch import Tensor
 
 from retinue.api import DataInfo, Sample, Task, draw_mask
 from retinue.api.drawing import to_pixels
+from retinue.api.image import scale_pixels
 from retinue.api.sheet import draw_sheet, list_swatches, name_target
 
 
@@ -30,11 +31,6 @@ def draw_predictions(task: Task, samples: Sequence[Sample], device: torch.device
     masks = [mask for pair in (*samples, *answers) if (mask := pair.get("mask")) is not None]
     is_masked = any("mask" in answer for answer in answers)
     return draw_sheet(tiles, captions, list_swatches(masks, task.info), largest * 2 if is_masked else largest)
-
-
-def scale_pixels(image: Tensor) -> Tensor:
-    """Return a picture as the model takes it: bytes become float32 in [0, 1]."""
-    return image.float().div(255) if image.dtype == torch.uint8 else image
 
 
 def _draw(sample: Sample, answer: Mapping[str, Any]) -> Tensor:

@@ -13,9 +13,10 @@ from tensorboardX import SummaryWriter, summary
 from torch import Tensor, nn
 
 from retinue.api import Batch, Callback, Output, Run, Sample, split_outputs
+from retinue.api.image import scale_pixels
 from retinue.api.sheet import draw_samples, split_batch
 from retinue.builtin.callbacks.class_values import draw_matrix, find_matrices, is_cell, write_table
-from retinue.builtin.callbacks.predictions import draw_predictions, scale_pixels
+from retinue.builtin.callbacks.predictions import draw_predictions
 
 LARGEST, BINS = 160, 64
 """Most pixels of a picture's longer side, and parts of a histogram: an event file keeps those of every epoch."""
