@@ -108,13 +108,27 @@ def changes_for_a_test(spec: Path) -> list[str]:
     return changes
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.name)
-def test_example_runs(spec, workplace, tmp_path, monkeypatch, request):
+def provide_data(spec: Path, workplace: Path, request: pytest.FixtureRequest) -> set[str]:
     needed = data_needed(spec)
     for name in needed:
         provide(name, workplace, request.getfixturevalue("test_data"))
+    return needed
+
+
+def train_earlier(spec: Path, workplace: Path, request: pytest.FixtureRequest) -> None:
+    """Train what a spec says in its first lines that comes before it."""
+    said = re.search(r"^# retinue train (\S+) (\S+) --out (\S+)$", spec.read_text(encoding="utf-8"), re.MULTILINE)
+    if said:
+        provide_data(ROOT / said[1], workplace, request)
+        retinue.train(ROOT / said[1], [*changes_for_a_test(ROOT / said[1]), said[2]], out=said[3])
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.name)
+def test_example_runs(spec, workplace, tmp_path, monkeypatch, request):
+    needed = provide_data(spec, workplace, request)
     pictures = [file for name in needed for file in (workplace / "data" / name).rglob("*.[jp][pn]g")]
     monkeypatch.chdir(workplace)
+    train_earlier(spec, workplace, request)
     run = retinue.train(spec, changes_for_a_test(spec), out=tmp_path / "run")
     assert run.steps == 2
     assert all(math.isfinite(value) for value in run.metrics.values())

@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 from retinue.api import DataInfo, Sample
 from retinue.builtin.tasks.classification import Classification
 from retinue.data.preparation import Preparation
-from retinue.engine.placement import prepare_traced
+from retinue.engine.placement import VOID, prepare_traced
 from retinue.engine.prediction import Predictor
 from retinue.errors import DataError
 
@@ -59,6 +59,22 @@ def test_what_the_model_saw_is_put_back_in_its_place(
     bright = (placed > 180).nonzero()
     corners = [int(value) for column in (0, 1) for value in bright[:, column].aminmax()]
     assert corners == pytest.approx([40, 54, 50, 79], abs=2)
+
+
+def test_a_mask_of_a_crop_lies_to_the_pixel_and_the_rest_is_void(picture: Tensor) -> None:
+    image, placement = prepare_traced(predictor([v2.CenterCrop((59, 81))]), picture)
+    assert placement is not None
+    placed = placement.place(image[0].as_subclass(Tensor), (90, 120))
+    assert (placed == picture[0]).sum() == 59 * 81
+    assert (placed == VOID).sum() == 90 * 120 - 59 * 81 + (picture[0] == VOID).sum()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 4097), (5000, 2)])
+@pytest.mark.parametrize("transforms", [[], [v2.Resize((70, 31))], [v2.Resize((10001, 9))]])
+def test_a_mask_of_the_whole_picture_leaves_nothing_out(size: tuple[int, int], transforms: list[Any]) -> None:
+    image, placement = prepare_traced(predictor(transforms), torch.zeros(3, *size, dtype=torch.uint8))
+    assert placement is not None
+    assert not placement.place(image[0].as_subclass(Tensor), size).any()
 
 
 def test_one_pixel_that_stands_for_all_lies_over_all(picture: Tensor) -> None:

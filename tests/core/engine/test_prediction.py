@@ -174,3 +174,33 @@ def test_a_transform_that_fails_is_the_answer_for_that_picture(tmp_path: Path) -
 )
 def test_pixels_of_another_form_are_refused(picture: Any, message: str) -> None:
     assert see(predictor(), [picture]) == [{"error": f"a picture of {message}"}]
+
+
+class Threshold(Look):
+    """A mask of what is bright."""
+
+    any_size = True
+
+    def predict(self, image: Tensor) -> list[dict[str, Any]]:
+        return [{"mask": (picture[0] > 0.5).byte()} for picture in image]
+
+
+def see_mask(transform: Any, picture: Tensor) -> dict[str, Any]:
+    task = Threshold(nn.Identity(), nn.Identity(), DataInfo())
+    return see(Predictor(task, Preparation([("t", transform)]), 3, None, None, CPU), [picture])[0]
+
+
+def test_a_mask_lies_where_the_crop_was() -> None:
+    picture = torch.zeros(3, 8, 10, dtype=torch.uint8)
+    picture[:, 2, 3], picture[:, 0, 0] = 255, 255
+    mask = see_mask(v2.CenterCrop((4, 6)), picture)["mask"]
+    assert mask.shape == (8, 10)
+    assert (mask == 1).nonzero().tolist() == [[2, 3]]
+    assert (mask[2:6, 2:8] <= 1).all()
+    assert (mask == 255).sum() == 8 * 10 - 4 * 6
+
+
+def test_a_mask_of_a_mirrored_picture_is_refused() -> None:
+    answer = see_mask(v2.RandomHorizontalFlip(1), torch.zeros(3, 8, 10, dtype=torch.uint8))
+    assert answer.keys() == {"error"}
+    assert "mirror" in answer["error"]

@@ -12,12 +12,13 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision import tv_tensors
-from torchvision.transforms.v2.functional import resize
+from torchvision.transforms.v2 import Resize
 
-from retinue.api import Task, read_image
+from retinue.api import Sample, Task, read_image
 from retinue.api.image import convert_image
 from retinue.data.preparation import Preparation
 from retinue.engine.devices import move_batch, scale_image
+from retinue.engine.placement import Placement, prepare_traced
 from retinue.errors import DataError
 
 BATCH = 32
@@ -45,7 +46,7 @@ class Predictor:
     def predict(self, pictures: Iterable[Picture]) -> Iterator[dict[str, Any]]:
         """Yield a prediction for each picture, in order; for one that cannot be read, {"error": why}.
 
-        A mask comes back in the picture's own size.
+        A mask comes back in the picture's own size and place: 255 where the transforms cut the picture off.
         """
         waiting: list[_Prepared | DataError] = []
         for picture in pictures:
@@ -56,13 +57,20 @@ class Predictor:
             waiting.append(prepared)
         yield from self._answer(waiting)
 
+    def prepare(self, sample: Sample) -> Sample:
+        """Return a sample as the model takes it.
+
+        Raises:
+            DataError: a transform fails.
+        """
+        return _bring_to(self.preparation(_bring_to(sample, self.size)), self.prepared_size)
+
     def _prepare(self, picture: Picture) -> _Prepared | DataError:
         try:
             image = _read(picture, self.channels)
-            size = (image.shape[-2], image.shape[-1])
-            named = {"path": str(picture)} if isinstance(picture, str | Path) else {}
-            prepared = self.preparation({"image": _bring_to(image, self.size), **named})["image"]
-            return _Prepared(_bring_to(prepared, self.prepared_size), size)
+            path = str(picture) if isinstance(picture, str | Path) else None
+            prepared, placement = prepare_traced(self, image, path)
+            return _Prepared(prepared, path, (image.shape[-2], image.shape[-1]), placement)
         except DataError as error:
             return error
 
@@ -75,21 +83,23 @@ class Predictor:
             answers = self.task.predict(batch["image"])
         found = iter(answers)
         for item in waiting:
-            yield {"error": str(item)} if isinstance(item, DataError) else _restore_size(next(found), item.size)
+            yield {"error": str(item)} if isinstance(item, DataError) else _put_back(next(found), item)
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A picture as the model takes it, and the size that it came in."""
+    """A picture as the model takes it, and where it comes from."""
 
     image: Tensor
+    path: str | None
     size: tuple[int, int]
+    placement: Placement | None
 
 
-def _bring_to(image: Tensor, size: tuple[int, int] | None) -> Tensor:
-    if size is None or tuple(image.shape[-2:]) == size:
-        return image
-    resized: Tensor = resize(image, list(size))
+def _bring_to(sample: Sample, size: tuple[int, int] | None) -> Sample:
+    if size is None or tuple(sample["image"].shape[-2:]) == size:
+        return sample
+    resized: Sample = Resize(size)(sample)
     return resized
 
 
@@ -99,11 +109,13 @@ def _fits(prepared: _Prepared | DataError, waiting: list[_Prepared | DataError])
     return all(isinstance(item, DataError) or item.image.shape == prepared.image.shape for item in waiting)
 
 
-def _restore_size(answer: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
-    mask = answer.get("mask")
-    if mask is None or tuple(mask.shape) == size:
+def _put_back(answer: dict[str, Any], item: _Prepared) -> dict[str, Any]:
+    if "mask" not in answer:
         return answer
-    return {**answer, "mask": resize(tv_tensors.Mask(mask).unsqueeze(0), list(size))[0].as_subclass(Tensor)}
+    if item.placement is None:
+        reason = "the transforms of validation turn, mirror or bend it, so that its mask would lie elsewhere"
+        return {"error": f"{item.path or 'the picture'}: {reason}"}
+    return {**answer, "mask": item.placement.place(answer["mask"], item.size)}
 
 
 def _read(picture: Picture, channels: int) -> tv_tensors.Image:
