@@ -24,12 +24,20 @@ def describe_commands() -> Iterator[str]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
-        yield f"## retinue {name}"
-        usage = [_show_argument(found) for found in command.params if isinstance(found, click.Argument)]
-        yield f"```text\n{' '.join(['retinue', name, '[OPTIONS]', *usage])}\n```"
-        yield from _describe_help(command.help or "")
-        rows = [_option_row(option) for option in command.params if isinstance(option, click.Option)]
-        yield write_table(("option", "meaning"), [*rows, ("`-h`, `--help`", "Show the command's help.")])
+        yield from _describe_command(f"retinue {name}", command)
+
+
+def _describe_command(name: str, command: click.Command) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for part, inner in command.commands.items():
+            yield from _describe_command(f"{name} {part}", inner)
+        return
+    yield f"## {name}"
+    usage = [_show_argument(found) for found in command.params if isinstance(found, click.Argument)]
+    yield f"```text\n{' '.join([name, '[OPTIONS]', *usage])}\n```"
+    yield from _describe_help(command.help or "")
+    rows = [_option_row(option) for option in command.params if isinstance(option, click.Option)]
+    yield write_table(("option", "meaning"), [*rows, ("`-h`, `--help`", "Show the command's help.")])
 
 
 def _show_argument(argument: click.Argument) -> str:

@@ -5,16 +5,26 @@ resolved.toml   every value that the run used, with its origin
 run.lock        who made it: each component's plug-in, version and hash, and what the data holds
 metrics.jsonl   what happened, one object a line
 log.txt         what was said
-checkpoints/    step-00001234/ and the links last and best
+.holder         locked by the process that trains
+checkpoints/    step-00001234/ with manifest.json, and the links last and best
 predictions/    masks that `predict` wrote
 """
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from retinue.errors import RunDirectoryError
+
+if sys.platform != "win32":
+    import fcntl
+
+MANIFEST = "manifest.json"
 
 
 class RunDirectory:
@@ -58,13 +68,21 @@ class RunDirectory:
         """Return the directory of the checkpoint after a step."""
         return self.checkpoints / f"step-{step:08d}"
 
+    def manifest(self, step: int) -> Path:
+        """Return the file that says what a checkpoint holds."""
+        return self.checkpoint(step) / MANIFEST
+
     def link(self, name: str) -> Path:
         """Return the link `last` or `best`."""
         return self.checkpoints / name
 
     def checkpoint_steps(self) -> list[int]:
         """Return the steps of the checkpoints there are, oldest first."""
-        return sorted(int(path.name.removeprefix("step-")) for path in self.checkpoints.glob("step-????????"))
+        return sorted(int(path.name.removeprefix("step-")) for path in self.checkpoints.glob("step-" + 8 * "[0-9]"))
+
+    def has_begun(self) -> bool:
+        """Whether there is a checkpoint, whole or damaged."""
+        return any(self.checkpoints.glob("*step-*"))
 
     @classmethod
     def choose(cls, path: Path | None, name: str) -> RunDirectory:
@@ -75,7 +93,7 @@ class RunDirectory:
         """
         if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunDirectoryError(f"{path} is there already and not empty: give another --out, or --resume {path}")
-        return cls(path or _unused(Path("runs") / name / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")))
+        return cls(path or _unused(runs_of(name) / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")))
 
     def make(self) -> None:
         """Make the directory.
@@ -87,6 +105,35 @@ class RunDirectory:
             self.checkpoints.mkdir(parents=True)
         except OSError as error:
             raise RunDirectoryError(f"cannot make the run directory: {error}") from error
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep other processes from training this run while entered; the end of this one, of any kind, lets it go.
+
+        Raises:
+            RunDirectoryError: another process trains it, or nothing can be written.
+        """
+        try:
+            file = self._holder.open("w")
+        except OSError as error:
+            raise RunDirectoryError(f"cannot write to the run directory: {error}") from error
+        with file:
+            if not _lock(file.fileno()):
+                raise RunDirectoryError(f"{self} is being trained by another process")
+            yield
+
+    @property
+    def is_held(self) -> bool:
+        """Whether another process trains this run now."""
+        try:
+            with self._holder.open("r+") as file:
+                return not _lock(file.fileno())
+        except OSError:
+            return False
+
+    @property
+    def _holder(self) -> Path:
+        return self.path / ".holder"
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:
@@ -104,6 +151,38 @@ class RunDirectory:
         if not runs:
             raise RunDirectoryError(f"{path} is no run directory: it has no resolved.toml, nor has a folder in it")
         return cls(runs[-1])
+
+
+def find_runs(folder: Path) -> Iterator[RunDirectory]:
+    """Yield every run in a folder at any depth, whole or not; links are not followed.
+
+    Raises:
+        RunDirectoryError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RunDirectoryError(f"there is no folder {folder}")
+    for path, folders, files in os.walk(folder):
+        if {"resolved.toml", "run.lock", "metrics.jsonl"} & set(files) or "checkpoints" in folders:
+            folders.clear()
+            yield RunDirectory(path)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file for this process, not for those that it forks; say whether that could be."""
+    if sys.platform != "win32":
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError:
+            # Some network file systems have no locks: a run is worth more than what guards it.
+            return True
+    return True
+
+
+def runs_of(name: str) -> Path:
+    """Return where the runs of a name go by default."""
+    return Path("runs") / name
 
 
 def _unused(path: Path) -> Path:

@@ -69,3 +69,11 @@ class Dataset(torch.utils.data.Dataset[Sample], ABC):
         Raises:
             retinue.errors.DataError: a file cannot be read; the message names it.
         """
+
+    def fingerprint(self) -> str:
+        """Return what tells this content from another beyond number, classes and labels: a hash, equal on any machine.
+
+        run.lock keeps it, and a run does not go on with other data than it began with. Decode nothing for it: names
+        and sizes of files, or the bytes of tensors in memory, are enough.
+        """
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -14,6 +15,7 @@ COMMANDS = {
     "evaluate": "Print a run's loss and metrics.",
     "predict": "Print what a run's model sees in pictures.",
     "cam": "Draw where a run's model looked in a picture.",
+    "runs": "List runs, or show one, from what their files say.",
     "check": "Check a spec without training.",
     "summary": "Print a model's layers, shapes, parameters and FLOPs.",
     "show": "Draw the samples that a run would see first.",
@@ -57,5 +59,7 @@ def main() -> None:
         group(prog_name="retinue")
     except RetinueError as error:
         says_itself = isinstance(error, SpecError | ComponentError | Interrupted)
-        click.echo(str(error) if says_itself else f"error: {error}", err=True)
+        # Of a group's processes all find the same mistake in a spec, and get the same signal.
+        if not says_itself or os.environ.get("RANK", "0") == "0":
+            click.echo(str(error) if says_itself else f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from annotated_types import MinLen
 from torch import Tensor
 
 from retinue.api import DataInfo, Dataset, Sample, read_image
-from retinue.builtin.datasets.folder import require_folder
+from retinue.builtin.datasets.folder import fingerprint_files, require_folder
 from retinue.builtin.datasets.names import did_you_mean, list_names, refuse_repeated
 from retinue.builtin.datasets.table import Table, read_table
 from retinue.errors import DataError
@@ -59,7 +60,8 @@ class CsvFile(Dataset):
         channels: Literal[1, 3] = 3,
     ) -> None:
         table = read_table(file.expanduser())
-        self.paths = _read_paths(table, path, require_folder(root) if root else table.file.parent)
+        self.root = require_folder(root) if root else table.file.parent
+        self.paths = _read_paths(table, path, self.root)
         self.key = "target" if task == "regression" else "label"
         self.labels = None
         self.targets: Tensor | list[int]
@@ -83,6 +85,10 @@ class CsvFile(Dataset):
         target = self.targets[index]
         answer = target.clone() if isinstance(target, Tensor) else target
         return {"image": read_image(path, self.info.channels), self.key: answer, "path": path}
+
+    def fingerprint(self) -> str:
+        targets = hashlib.sha256(torch.as_tensor(self.targets).numpy().data).hexdigest()
+        return f"{fingerprint_files(self.root, self.paths)} {targets}"
 
 
 def _read_paths(table: Table, column: str, root: Path) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from retinue.builtin.datasets.names import did_you_mean, list_names
@@ -83,6 +84,24 @@ def _sorted_entries(folder: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+
+
+def fingerprint_files(root: Path, paths: Iterable[str | Path]) -> str:
+    """Return a hash of the names of files in a folder and of their sizes; none is read.
+
+    Raises:
+        DataError: a file is no longer there.
+    """
+    digest = hashlib.sha256()
+    prefix = "" if root == Path() else f"{root}{os.sep}"
+    for path in map(str, paths):
+        try:
+            size = os.stat(path).st_size
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        name = path.removeprefix(prefix).replace(os.sep, "/")
+        digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def identify(place: Path | os.DirEntry[str]) -> tuple[int, int]:

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 from annotated_types import MinLen
 
 from retinue.api import DataInfo, Dataset, Sample, read_image
-from retinue.builtin.datasets.folder import SUFFIXES, identify, require_folder, visible_folders, walk_pictures
+from retinue.builtin.datasets.folder import (
+    SUFFIXES,
+    fingerprint_files,
+    identify,
+    require_folder,
+    visible_folders,
+    walk_pictures,
+)
 from retinue.builtin.datasets.names import did_you_mean, list_names, refuse_repeated
 from retinue.errors import DataError
 
@@ -37,7 +44,7 @@ class ImageFolder(Dataset):
     def __init__(
         self, root: Path, classes: Annotated[list[str], MinLen(1)] | None = None, channels: Literal[1, 3] = 3
     ) -> None:
-        root = require_folder(root)
+        self.root = root = require_folder(root)
         folders = _class_folders(root) if classes is None else _listed_folders(root, classes)
         names = folders if classes is None else classes
         self.paths: list[str] = []
@@ -56,6 +63,9 @@ class ImageFolder(Dataset):
     def __getitem__(self, index: int) -> Sample:
         path = self.paths[index]
         return {"image": read_image(path, self.info.channels), "label": self.labels[index], "path": path}
+
+    def fingerprint(self) -> str:
+        return fingerprint_files(self.root, self.paths)
 
 
 def _class_folders(root: Path) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from retinue.api import DataInfo, Dataset, Sample, read_image
-from retinue.builtin.datasets.folder import find_pictures
+from retinue.builtin.datasets.folder import find_pictures, fingerprint_files
 from retinue.builtin.datasets.names import list_names, refuse_repeated
 from retinue.errors import DataError, Problem, SpecError
 
@@ -55,6 +55,7 @@ class MaskFolder(Dataset):
         refuse_repeated(classes)
         if values is not None and len(values) != len(classes):
             raise SpecError([Problem(f"values has {len(values)} entries, and there are {len(classes)} classes")])
+        self.folders = (images.expanduser(), masks.expanduser())
         self.pairs = _pair(images, masks)
         self.coding = _Coding(values if values is not None else list(range(len(classes))), ignore or [])
         self.info = DataInfo(classes=tuple(classes), channels=channels, ignore_index=IGNORE)
@@ -70,6 +71,10 @@ class MaskFolder(Dataset):
             sizes = [" x ".join(map(str, part.shape[-2:])) for part in (image, labels)]
             raise DataError(f"{picture} is {sizes[0]} pixels and its mask {mask} {sizes[1]}: they must be equal")
         return {"image": image, "mask": tv_tensors.Mask(labels), "path": str(picture)}
+
+    def fingerprint(self) -> str:
+        sides = zip(self.folders, zip(*self.pairs, strict=True), strict=True)
+        return " ".join(fingerprint_files(folder, paths) for folder, paths in sides)
 
 
 class _Coding:

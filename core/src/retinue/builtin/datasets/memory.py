@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -31,3 +32,6 @@ class MemoryDataset(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         return {"image": tv_tensors.Image(self.images[index].clone()), "label": self.labels[index]}
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.images.contiguous().numpy().data).hexdigest()
