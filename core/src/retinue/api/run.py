@@ -24,6 +24,7 @@ class RunState:
         best: the best value so far of each metric that a checkpoint or early stop watches.
         best_step: the step of each of them.
         values: what the last epoch logged.
+        left_out: steps that were left out because their loss or a gradient was not finite.
         stopped: why training ended before its last epoch, if it did.
     """
 
@@ -33,6 +34,7 @@ class RunState:
     best: dict[str, float] = field(default_factory=dict)
     best_step: dict[str, int] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
+    left_out: int = 0
     stopped: str | None = None
 
 
@@ -47,6 +49,7 @@ class Run:
         task: holds model and loss, on `device`.
         optimizer: over the parameters that learn.
         device: where the task is.
+        holds_model: whether this process has all of the model: with FSDP it has not, and a callback cannot run it.
         info: what the training data holds.
         example: one prepared training batch of one sample, on the CPU.
         preview: prepares at most so many samples, spread over the validation data; of the training data where there
@@ -63,6 +66,7 @@ class Run:
     task: Task
     optimizer: torch.optim.Optimizer
     device: torch.device
+    holds_model: bool
     info: DataInfo
     example: Batch
     preview: Callable[[int], list[Sample]]

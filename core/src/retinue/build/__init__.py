@@ -1,8 +1,9 @@
 """The bridge from names to things: Plan -> Trainer. The one package that sees both the plan and the engine."""
 
 from retinue.build.builder import Builder
+from retinue.build.finetuning import load_earlier_weights
 from retinue.build.sections import Section, build_loader, build_section, build_transforms, check_agreement
-from retinue.build.trainer import build_metrics, build_task, build_trainer, load_earlier_weights
+from retinue.build.trainer import build_metrics, build_task, build_trainer
 
 __all__ = [
     "Builder",

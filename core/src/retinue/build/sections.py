@@ -14,6 +14,7 @@ from retinue.data.loading import Loader
 from retinue.data.preparation import Preparation, PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.splitting import Part, split_indices
+from retinue.engine.distributed import Group
 from retinue.errors import DataError
 from retinue.plan import Plan, PlannedDataset
 
@@ -124,15 +125,25 @@ def picture_facts(sample: Sample) -> dict[str, Any]:
     return {"in_channels": image.shape[0], "image_size": tuple(image.shape[1:])}
 
 
-def build_loader(plan: Plan, section: Section, workers: int, device: torch.device, shuffle: bool) -> Loader:
+def build_loader(
+    plan: Plan, section: Section, workers: int, device: torch.device, group: Group, learnt: bool
+) -> Loader:
     """Build the batches of a section.
 
     Raises:
         DataError: with `drop_last` there would be none.
     """
     data, seed = plan.spec.data, plan.spec.seed
-    order = EpochBatches(len(section.dataset), data.batch_size, seed, shuffle, data.drop_last and shuffle)
+    order = EpochBatches(
+        size=len(section.dataset),
+        batch_size=data.batch_size,
+        seed=seed,
+        learnt=learnt,
+        drop_last=data.drop_last and learnt,
+        process=group.rank,
+        processes=group.size,
+    )
     if len(order) == 0:
         raise DataError(f"data.batch_size is {data.batch_size}, of {order.size} samples drop_last leaves none")
-    samples = PreparedSamples(section.dataset, section.preparation, seed)
+    samples = PreparedSamples(section.dataset, section.preparation, seed, skips=data.unreadable == "skip")
     return Loader(samples, order, workers, pinned=device.type == "cuda")

@@ -38,19 +38,20 @@ def command(spec: Path, overrides: tuple[str, ...], split: str, count: int, out:
     from retinue.build import Builder, build_section
 
     section = build_section(Builder(plan), split)
-    samples = list(islice(_prepare_samples(plan, section, shuffle=split == "train"), count))
+    samples = list(islice(_prepare_samples(plan, section, learnt=split == "train"), count))
     sheet = draw_samples(samples, section.dataset.info)
     click.echo(write_picture(sheet, out or Path(f"{spec.stem}-{split}.png")))
 
 
-def _prepare_samples(plan: Plan, section: Section, shuffle: bool) -> Iterator[Sample]:
+def _prepare_samples(plan: Plan, section: Section, learnt: bool) -> Iterator[Sample]:
     """Yield the samples of the first epoch as they reach the task."""
     import torch
 
     from retinue.api.sheet import split_batch
     from retinue.build import build_loader
     from retinue.data.mixing import mix_batch
+    from retinue.engine.distributed import Group
 
-    loader = build_loader(plan, section, workers=0, device=torch.device("cpu"), shuffle=shuffle)
+    loader = build_loader(plan, section, 0, torch.device("cpu"), Group(), learnt)
     for number, batch in enumerate(loader.batches(epoch=0)):
         yield from split_batch(mix_batch(batch, section.mixing, plan.spec.seed, 0, number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,11 @@ from retinue.data.preparation import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.errors import RetinueError
 
+logger = logging.getLogger("retinue")
+
+NAMED = 8
+"""Samples of a batch that a message names."""
+
 
 class Loader:
     """The batches of a data set, epoch by epoch.
@@ -24,12 +30,14 @@ class Loader:
     Attributes:
         order: which samples each batch holds.
         workers: processes that prepare them.
+        unreadable: samples left out of this epoch because they cannot be read; None where that stops the run.
     """
 
     def __init__(self, samples: PreparedSamples, order: EpochBatches, workers: int, pinned: bool) -> None:
         self.samples = samples
         self.order = order
         self.workers = workers
+        self.unreadable: int | None = 0 if samples.skips else None
         self._loader = DataLoader(
             samples,
             batch_sampler=order,
@@ -53,28 +61,51 @@ class Loader:
             DataError: a sample cannot be read or prepared.
         """
         self.order.epoch, self.order.start = epoch, start
-        for batch in self._loader:
-            if isinstance(batch, RetinueError):
+        if self.unreadable is not None and start == 0:
+            self.unreadable = 0
+        for prepared in self._loader:
+            if isinstance(prepared, RetinueError):
                 try:
-                    raise batch
+                    raise prepared
                 finally:
                     # It would hold this frame and this frame it; ending workers in a cycle takes seconds for each.
-                    del batch
-            yield batch
+                    del prepared
+            if prepared.unreadable and self.unreadable is not None:
+                self.unreadable += len(prepared.unreadable)
+                for reason in prepared.unreadable:
+                    logger.warning("left out: %s", reason)
+            yield prepared.batch
+
+    def name_samples(self, epoch: int, number: int) -> list[str]:
+        """Return the files of the first samples of a batch, or their indices where there are no files."""
+        self.order.epoch = epoch
+        first = number * self.order.batch_size
+        indices = self.order.order()[first : first + self.order.length(number)]
+        names = [self._name_sample(index) for index in indices[:NAMED]]
+        return [*names, f"{len(indices) - NAMED} more"] if len(indices) > NAMED else names
+
+    def _name_sample(self, index: int) -> str:
+        try:
+            return str(self.samples.dataset[index].get("path", f"sample {index}"))
+        except RetinueError:
+            return f"sample {index}"
 
 
-def choose_workers(wanted: int | str, in_memory: bool) -> int:
-    """Return how many processes prepare samples: none where reading a sample costs nothing."""
+def choose_workers(wanted: int | str, in_memory: bool, processes: int = 1) -> int:
+    """Return how many workers prepare samples for each process: none where reading a sample costs nothing."""
     if isinstance(wanted, int):
         return wanted
-    return 0 if in_memory else max(1, min(count_cores() - 1, 8))
+    return 0 if in_memory else max(1, min(count_cores() // processes - 1, 8))
 
 
-def choose_threads(workers: int) -> int:
-    """Return how many threads torch gets, so that workers and it do not share cores; OMP_NUM_THREADS is the most."""
+def choose_threads(workers: int, processes: int = 1) -> int:
+    """Return how many threads torch gets, so that it, workers and other processes do not share cores.
+
+    OMP_NUM_THREADS is the most.
+    """
+    own = count_cores() // processes
     most = os.environ.get("OMP_NUM_THREADS", "")
-    cores = min(count_cores(), int(most)) if most.isdigit() else count_cores()
-    return max(1, min(cores, count_cores() - workers))
+    return max(1, min(int(most) if most.isdigit() else own, own - workers))
 
 
 def count_cores() -> int:

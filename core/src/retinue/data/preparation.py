@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -43,24 +44,55 @@ class Preparation:
 class PreparedSamples(torch.utils.data.Dataset[Any]):
     """Batches of prepared samples by their keys; what each becomes depends on seed, epoch and index alone."""
 
-    def __init__(self, dataset: Dataset, preparation: Preparation, seed: int) -> None:
+    def __init__(self, dataset: Dataset, preparation: Preparation, seed: int, skips: bool = False) -> None:
+        """Make them.
+
+        Args:
+            skips: whether samples that cannot be read are left out of their batches.
+        """
         self.dataset = dataset
         self.preparation = preparation
         self.seed = seed
+        self.skips = skips
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        epoch, index = key
-        sample = self.dataset[index]
-        seed_generators(derive_key(Purpose.SAMPLE, self.seed, epoch, index))
+        return self._transform(key, self.dataset[key[1]])
+
+    def _transform(self, key: SampleKey, sample: Sample) -> Sample:
+        seed_generators(derive_key(Purpose.SAMPLE, self.seed, *key))
         return self.preparation(sample)
 
-    def __getitems__(self, keys: list[SampleKey]) -> Batch | RetinueError:
+    def __getitems__(self, keys: list[SampleKey]) -> PreparedBatch | RetinueError:
         """Return a batch, or the error that a worker process could not raise without its traceback."""
         with preserve_generators():
             try:
-                return collate([self[key] for key in keys])
+                return self._prepare(keys)
             except RetinueError as error:
                 return error
+
+    def _prepare(self, keys: list[SampleKey]) -> PreparedBatch:
+        samples: list[Sample] = []
+        unreadable: list[str] = []
+        for key in keys:
+            try:
+                sample = self.dataset[key[1]]
+            except DataError as error:
+                if not self.skips:
+                    raise
+                unreadable.append(str(error))
+            else:
+                samples.append(self._transform(key, sample))
+        if not samples:
+            raise DataError(f"no sample of a batch can be read: {unreadable[0]}")
+        return PreparedBatch(collate(samples), unreadable)
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """A batch, and why samples are missing in it."""
+
+    batch: Batch
+    unreadable: list[str]
 
 
 def collate(samples: list[Sample]) -> Batch:
@@ -79,6 +111,21 @@ def collate(samples: list[Sample]) -> Batch:
             _compare(key, first, sample)
     batch: Batch = default_collate(samples)
     return batch
+
+
+def slice_batch(batch: Batch, start: int, end: int) -> Batch:
+    """Return some samples of a batch."""
+    return {key: value[start:end] for key, value in batch.items()}
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """Return batches as one."""
+    return {
+        key: torch.cat([batch[key] for batch in batches])
+        if isinstance(value, torch.Tensor)
+        else [item for batch in batches for item in batch[key]]
+        for key, value in batches[0].items()
+    }
 
 
 def _compare(key: str, first: Sample, sample: Sample) -> None:

@@ -13,20 +13,39 @@ SampleKey = tuple[int, int]
 """Epoch and index: they travel together, so that a worker that outlives an epoch draws the next one's randomness."""
 
 
+def cut_range(size: int, part: int, parts: int) -> tuple[int, int]:
+    """Return where a part begins and ends, of so many that differ by one at most."""
+    return part * size // parts, (part + 1) * size // parts
+
+
 class EpochBatches(Sampler[list[SampleKey]]):
-    """The batches of one epoch.
+    """The batches of one epoch, or one process's share of them.
+
+    Batches that are learnt from are shuffled, and shared out sample by sample. Others are shared out batch by batch, so
+    that what is computed from a batch is the same in any number of processes.
 
     Attributes:
         epoch: which epoch the next iteration gives.
         start: the batch that it begins with.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int, shuffle: bool, drop_last: bool) -> None:
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        seed: int,
+        learnt: bool,
+        drop_last: bool,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
         self.size = size
         self.batch_size = batch_size
         self.seed = seed
-        self.shuffle = shuffle
+        self.learnt = learnt
         self.drop_last = drop_last
+        self.process = process
+        self.processes = processes
         self.epoch = 0
         self.start = 0
 
@@ -36,12 +55,27 @@ class EpochBatches(Sampler[list[SampleKey]]):
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         order, epoch = self.order(), self.epoch
-        for batch in range(self.start, len(self)):
-            yield [(epoch, index) for index in order[batch * self.batch_size : (batch + 1) * self.batch_size]]
+        for number in range(self.start, len(self)):
+            batch = [(epoch, index) for index in order[number * self.batch_size : (number + 1) * self.batch_size]]
+            if self.learnt:
+                first, end = cut_range(len(batch), self.process, self.processes)
+                # A process that has no sample of a batch must compute as the others do: its result counts nothing.
+                yield batch[first:end] or batch[:1]
+            elif number % self.processes == self.process:
+                yield batch
+
+    def length(self, number: int) -> int:
+        """Return how many samples a batch has in all processes together."""
+        return min(self.batch_size, self.size - number * self.batch_size)
+
+    def count(self, number: int) -> int:
+        """Return how many samples of a batch that is learnt from are this process's own."""
+        first, end = cut_range(self.length(number), self.process, self.processes)
+        return end - first
 
     def order(self) -> list[int]:
         """Return the order of the samples in this epoch."""
-        if not self.shuffle:
+        if not self.learnt:
             return list(range(self.size))
         generator = torch.Generator().manual_seed(derive_key(Purpose.ORDER, self.seed, self.epoch))
         order: list[int] = torch.randperm(self.size, generator=generator).tolist()

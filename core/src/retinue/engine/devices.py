@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
 from retinue.api import Batch
@@ -9,15 +11,18 @@ from retinue.api.image import scale_pixels
 from retinue.errors import TrainingError
 
 
-def select_device(wanted: str) -> tuple[torch.device, str]:
+def select_device(wanted: str, local_rank: int = 0) -> tuple[torch.device, str]:
     """Return the device and why it was taken.
+
+    Args:
+        local_rank: number of this process on its machine: each takes a GPU of its own.
 
     Raises:
         TrainingError: the device asked for is not there.
     """
     if wanted == "auto":
-        return _best_device()
-    device = torch.device(wanted)
+        return _best_device(local_rank)
+    device = torch.device("cuda", local_rank) if wanted == "cuda" and local_rank else torch.device(wanted)
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[device.type]:
         raise TrainingError(f'device "{wanted}" is asked for, but torch sees none; `retinue env` says more')
@@ -26,12 +31,25 @@ def select_device(wanted: str) -> tuple[torch.device, str]:
     return device, "the spec says so"
 
 
-def _best_device() -> tuple[torch.device, str]:
-    if torch.cuda.is_available():
-        return torch.device("cuda", 0), f"torch sees {torch.cuda.get_device_name(0)}"
+def _best_device(local_rank: int) -> tuple[torch.device, str]:
+    if torch.cuda.device_count() > local_rank:
+        return torch.device("cuda", local_rank), f"torch sees {torch.cuda.get_device_name(local_rank)}"
     if torch.backends.mps.is_available():
         return torch.device("mps"), "torch sees Apple's GPU"
     return torch.device("cpu"), "torch sees no GPU"
+
+
+def measure_memory(device: torch.device) -> float:
+    """Return the most memory taken so far, in MiB: by tensors on a GPU, by this process elsewhere; 0 on
+    Windows, which does not say."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:

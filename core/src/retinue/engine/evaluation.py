@@ -7,6 +7,7 @@ import torch
 from retinue.api import Task
 from retinue.data.loading import Loader
 from retinue.engine.devices import move_batch, scale_image
+from retinue.engine.distributed import Group
 from retinue.engine.meters import Meter
 
 
@@ -14,10 +15,18 @@ from retinue.engine.meters import Meter
 def evaluate(task: Task, loader: Loader, meter: Meter) -> dict[str, float]:
     """Return `loss` and every metric over all samples, each counted once; the task is left in eval mode.
 
-    The samples' keys are those of epoch 0, so that every evaluation sees the same pictures.
+    The samples' keys are those of epoch 0, so that every evaluation sees the same pictures. The batches go round among
+    the processes of the meter's group.
     """
     task.eval()
     meter.reset()
+    meter.group.share_buffers(task)
     for batch in loader.batches(epoch=0):
         meter.update(task(scale_image(move_batch(batch, meter.device))))
-    return meter.compute()
+    return meter.compute() | count_unreadable(loader, meter.group)
+
+
+def count_unreadable(loader: Loader, group: Group) -> dict[str, float]:
+    """Return how many samples of the epoch could not be read, where that does not stop the run."""
+    counts = group.gather(loader.unreadable)
+    return {} if loader.unreadable is None else {"unreadable": float(sum(counts))}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from retinue.errors import RunDirectoryError
 
 
 class History:
@@ -21,10 +24,14 @@ class History:
             file.write(json.dumps(record) + "\n")
 
     def cut(self, step: int) -> None:
-        """Drop what was written after `step`, and a line that a killed process left unfinished."""
+        """Drop what was written after `step`, and a line that a killed process left unfinished.
+
+        Raises:
+            RunDirectoryError: the file is not what was written.
+        """
         if not self.path.exists():
             return
-        kept = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _step_of(line) <= step]
+        kept = [line for line, record in _read_lines(self.path) if record["step"] <= step]
         beside = self.path.with_suffix(".tmp")
         beside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         beside.replace(self.path)
@@ -35,15 +42,27 @@ def json_values(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def read_history(path: Path) -> list[dict[str, object]]:
-    """Return the records of a metrics.jsonl; none where nothing was written yet."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if math.isfinite(_step_of(line))]
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a metrics.jsonl; none where nothing was written yet.
+
+    Raises:
+        RunDirectoryError: the file is not what was written.
+    """
+    return [record for _, record in _read_lines(path)] if path.exists() else []
 
 
-def _step_of(line: str) -> float:
+def _read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunDirectoryError(f"{path} cannot be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            known = {"event": str(record["event"]), "epoch": int(record["epoch"]), "step": int(record["step"])}
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            # A killed process may have left the last line unfinished.
+            if number < len(lines):
+                raise RunDirectoryError(f"{path} is damaged: line {number} is no record") from None
+        else:
+            yield line, {**record, **known}

@@ -13,12 +13,16 @@ logger = logging.getLogger("retinue")
 
 
 class RunLog:
-    """Keeps what is logged under "retinue" until it is known where the run writes."""
+    """Keeps what is logged under "retinue" until it is known where the run writes.
 
-    def __init__(self) -> None:
+    Args:
+        speaks: whether warnings go to stderr: of a group's processes, one says them.
+    """
+
+    def __init__(self, speaks: bool = True) -> None:
         self._kept = MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL + 1)
         self._warnings = logging.StreamHandler(sys.stderr)
-        self._warnings.setLevel(logging.WARNING)
+        self._warnings.setLevel(logging.WARNING if speaks else logging.CRITICAL + 1)
         self._warnings.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
         self._file: logging.FileHandler | None = None
 

@@ -1,80 +1,149 @@
-"""Loss and metrics over many batches: tensors that add up, read once at the end."""
+"""Loss and metrics over many batches: tensors that are kept or added up, read once at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from retinue.api import Metric, Output, Statistic
+from retinue.api import Metric, Output
+from retinue.engine.distributed import Group
+
+PACKED = 1024
+"""Tensors of a series that become one: many small ones take much memory."""
+
+
+class Series:
+    """A tensor for each batch, in their order: floating-point numbers added in another give another sum."""
+
+    def __init__(self) -> None:
+        self._packed: list[Tensor] = []
+        self._loose: list[Tensor] = []
+
+    def append(self, value: Tensor) -> None:
+        """Add a batch's tensor; nothing is read from the device."""
+        self._loose.append(value)
+        if len(self._loose) == PACKED:
+            self._packed.append(torch.stack(self._loose))
+            self._loose = []
+
+    def values(self) -> Tensor:
+        """Return the tensors as one, batch by batch; empty where there is none."""
+        loose = [torch.stack(self._loose)] if self._loose else []
+        return torch.cat([*self._packed, *loose]) if self._packed or loose else torch.zeros(0)
+
+    def extend(self, values: Tensor) -> None:
+        """Add a tensor for each row of `values`, before any that is appended."""
+        if len(values):
+            self._packed.append(values)
 
 
 class Meter:
-    """Adds up a split's loss and metrics.
+    """Keeps a split's loss and metrics.
 
-    A torchmetrics.Metric keeps its own sums; all others share one per statistic.
+    A torchmetrics.Metric keeps its own sums; all others share one count per statistic.
     """
 
-    def __init__(self, metrics: Mapping[str, Any], device: torch.device) -> None:
+    def __init__(self, metrics: Mapping[str, Any], device: torch.device, group: Group = Group()) -> None:  # noqa: B008
         self.counted: dict[str, Metric] = {name: m for name, m in metrics.items() if isinstance(m, Metric)}
         self.foreign = {name: metric.to(device) for name, metric in metrics.items() if name not in self.counted}
+        self.statistics = list(dict.fromkeys(metric.statistic for metric in self.counted.values()))
         self.device = device
+        self.group = group
         # Apple's GPU has no float64.
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.reset()
 
     def reset(self) -> None:
         """Start again from nothing."""
-        self.loss = torch.zeros((), dtype=self.dtype, device=self.device)
-        self.count = 0
-        self.sums: dict[Statistic, Tensor] = {}
+        self.losses = Series()
+        self.sizes: list[int] = []
+        self.counts: dict[int, Tensor] = {}
+        self.measures: dict[int, Series] = {}
         for metric in self.foreign.values():
             metric.reset()
 
     def update(self, output: Output) -> None:
         """Add one batch; nothing is read from the device."""
-        size = len(output.target)
-        self.loss += output.loss.detach().to(self.dtype) * size
-        self.count += size
-        for statistic in dict.fromkeys(metric.statistic for metric in self.counted.values()):
-            measured = statistic.measure(output.preds, output.target).to(self.dtype)
-            self.sums[statistic] = self.sums[statistic] + measured if statistic in self.sums else measured
+        self.losses.append(output.loss.detach())
+        self.sizes.append(len(output.target))
+        for number, statistic in enumerate(self.statistics):
+            measured = statistic.measure(output.preds, output.target)
+            if measured.is_floating_point():
+                self.measures.setdefault(number, Series()).append(measured)
+            else:
+                # Counts are exact in any order.
+                self.counts[number] = self.counts[number] + measured if number in self.counts else measured
         for metric in self.foreign.values():
             metric.update(output.preds, output.target)
 
     def compute(self) -> dict[str, float]:
-        """Return `loss` and every metric by name; a metric of many values gives NAME/KEY for each."""
-        values: dict[str, float] = {"loss": float(self.loss) / max(self.count, 1)}
+        """Return `loss` and every metric by name, over all processes; a metric of many values gives NAME/KEY for each.
+
+        Every process must call it.
+        """
+        states = self.group.gather(self.state())
+        loss = _interleave([state["losses"] for state in states]).to(self.dtype)
+        sizes = _interleave([torch.tensor(state["sizes"]) for state in states]).to(self.dtype)
+        values = {"loss": float((loss * sizes).sum() / sizes.sum()) if len(sizes) else 0.0}
+        sums = self._sums(states)
         for name, metric in self.counted.items():
-            if metric.statistic in self.sums:
-                values |= _flatten(name, metric.compute(self.sums[metric.statistic]))
+            number = self.statistics.index(metric.statistic)
+            if number in sums:
+                values |= _flatten(name, metric.compute(sums[number]))
         for name, metric in self.foreign.items():
             values |= _flatten(name, metric.compute())
         return values
 
+    def _sums(self, states: Sequence[Mapping[str, Any]]) -> dict[int, Tensor]:
+        sums: dict[int, Tensor] = {}
+        for number in range(len(self.statistics)):
+            counts = [state["counts"][number] for state in states if number in state["counts"]]
+            measures = [state["measures"][number] for state in states if number in state["measures"]]
+            if counts:
+                sums[number] = torch.stack(counts).sum(0).to(self.dtype)
+            elif measures:
+                sums[number] = _interleave(measures).to(self.dtype).sum(0)
+        return sums
+
     def state(self) -> dict[str, Any]:
-        """Return what was added so far, for a checkpoint in mid-epoch."""
-        statistics = dict.fromkeys(metric.statistic for metric in self.counted.values())
+        """Return what this process has kept so far, on the CPU."""
         return {
-            "loss": self.loss,
-            "count": self.count,
-            "sums": [self.sums.get(statistic) for statistic in statistics],
+            "losses": self.losses.values().cpu(),
+            "sizes": self.sizes,
+            "counts": {number: value.cpu() for number, value in self.counts.items()},
+            "measures": {number: series.values().cpu() for number, series in self.measures.items()},
             "foreign": {name: _foreign_state(metric) for name, metric in self.foreign.items()},
         }
 
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        statistics = dict.fromkeys(metric.statistic for metric in self.counted.values())
-        self.loss = state["loss"].to(self.device)
-        self.count = state["count"]
-        pairs = zip(statistics, state["sums"], strict=True)
-        self.sums = {statistic: sums.to(self.device) for statistic, sums in pairs if sums is not None}
-        for name, metric in self.foreign.items():
+    def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Go on from what `state` returned; in fewer processes than it did, one takes up the sums of several.
+
+        Foreign metrics cannot be added: of those, the first counts.
+        """
+        self.reset()
+        for state in states:
+            self.losses.extend(state["losses"].to(self.device))
+            self.sizes += state["sizes"]
+            for number, value in state["counts"].items():
+                self.counts[number] = self.counts.get(number, 0) + value.to(self.device)
+            for number, rows in state["measures"].items():
+                self.measures.setdefault(number, Series()).extend(rows.to(self.device))
+        for name, metric in self.foreign.items() if states else ():
             metric.persistent(True)
-            metric.load_state_dict(state["foreign"][name])
+            metric.load_state_dict(states[0]["foreign"][name])
             metric.to(self.device)
+
+
+def _interleave(values: Sequence[Tensor]) -> Tensor:
+    """Return everybody's rows in the order of the batches, of which each process in turn has one."""
+    if len(values) == 1:
+        return values[0]
+    rows = [row for turn in zip_longest(*values) for row in turn if row is not None]
+    return torch.stack(rows) if rows else torch.zeros(0)
 
 
 def _foreign_state(metric: Any) -> dict[str, Any]:

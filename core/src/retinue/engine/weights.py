@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         DataError: the file is missing, unreadable, or holds no state dict; a pickled model is told how to convert it.
     """
-    if not path.is_file():
+    # Unlike Path's, this one takes a name that is too long.
+    if not os.path.isfile(path):
         raise DataError(f"there is no weights file {path}")
     try:
         loaded = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,9 +68,10 @@ def check_metric_names(values: dict[str, Any], layers: Layers) -> Iterator[Probl
     """Refuse names that would be read as something else in `split/name`."""
     metrics = values.get("metrics")
     for name in metrics if isinstance(metrics, dict) else ():
-        if name == "loss" or not name or "/" in name:
+        if name == "loss" or not name or "/" in name or not name.isprintable():
             place = layers.locate(("metrics", name), key=True)
-            yield Problem(f'a metric cannot be called "{name}"', place, note='neither "loss", nor with "/" in it')
+            note = 'neither "loss", nor with "/" or a control character in it'
+            yield Problem(f"a metric cannot be called {json.dumps(name, ensure_ascii=False)}", place, note=note)
 
 
 def check_watched(values: dict[str, Any], metrics: set[str], layers: Layers) -> Iterator[Problem]:
@@ -95,9 +97,11 @@ def check_sections(values: dict[str, Any], layers: Layers) -> Iterator[Problem]:
 
 
 def _watched(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    scheduler = values.get("scheduler")
-    courses = range(len(scheduler)) if isinstance(scheduler, list) else ()
-    places: list[Path] = [("checkpoint", "best"), ("train", "early_stop"), *(("scheduler", n) for n in courses)]
+    lists: list[Path] = [("checkpoint", "best"), ("scheduler",)]
+    places: list[Path] = [("train", "early_stop")]
+    for path in lists:
+        found = _inside(values, *path)
+        places += [(*path, number) for number in range(len(found))] if isinstance(found, list) else [path]
     for place in places:
         name = _inside(values, *place, "metric")
         if isinstance(name, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
@@ -199,7 +200,7 @@ class _Planner:
                 return None
             return self._plan_nested(reference, value.pyramid)
         if isinstance(value, FilePath):
-            return value.expanduser().absolute()
+            return expand_path(value)
         if isinstance(value, list | tuple):
             return type(value)(self._plan_inside(inner, (*path, number)) for number, inner in enumerate(value))
         if isinstance(value, dict):
@@ -224,6 +225,11 @@ class _Planner:
             return problem
         message = f'{reference.kind} "{reference.name}" needs {problem.message.removesuffix(" is missing")}'
         return Problem(message, locate_name(reference, self.layers))
+
+
+def expand_path(path: FilePath) -> FilePath:
+    """Return a path made absolute, "~" as the home folder; of a user who is not there, it stays a name."""
+    return FilePath(os.path.expanduser(path)).absolute()
 
 
 def _dataset(table: DatasetTable, name: str, planned: dict[Path, PlannedComponent]) -> PlannedDataset:

@@ -11,7 +11,7 @@ import tomlkit
 from pydantic import BaseModel
 from tomlkit.items import AoT, Table
 
-from retinue.plan.plan import Plan, PlannedComponent
+from retinue.plan.plan import Plan, PlannedComponent, expand_path
 from retinue.positions import Path
 from retinue.spec.durations import Duration
 
@@ -148,7 +148,7 @@ def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, FilePath):
-        return str(value.expanduser().absolute())
+        return str(expand_path(value))
     if isinstance(value, Duration):
         return str(value)
     if isinstance(value, list | tuple):

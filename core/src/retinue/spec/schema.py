@@ -40,6 +40,10 @@ Component = Annotated[ComponentTable, BeforeValidator(_name_alone, json_schema_i
 """A table with `use`, or the name alone."""
 
 
+def _one_alone(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
 class SplitTable(Table):
     """`split` of a data set: the first part trains, the rest validates."""
 
@@ -63,6 +67,9 @@ class DataTable(Table):
 
     batch_size: int = Field(32, ge=1, description="samples in a step, all processes together")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="processes that prepare samples")
+    unreadable: Literal["stop", "skip"] = Field(
+        "stop", description="what becomes of a run that meets a sample it cannot read; skip leaves it out and counts it"
+    )
     drop_last: bool = Field(False, description="leave out an epoch's last batch where it is smaller")
     train: Dataset = Field(description="what to learn from")
     val: Dataset | None = Field(None, description="what to validate on after each epoch")
@@ -78,10 +85,6 @@ class SchedulerTable(ComponentTable):
 
 
 Scheduler = Annotated[SchedulerTable, BeforeValidator(_name_alone, json_schema_input_type=str | SchedulerTable)]
-
-
-def _one_alone(value: Any) -> Any:
-    return [value] if isinstance(value, str | dict) else value
 
 
 Schedulers = Annotated[list[Scheduler], BeforeValidator(_one_alone, json_schema_input_type=list[Scheduler] | Scheduler)]
@@ -106,6 +109,23 @@ class TrainTable(Table):
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         examples=["auto", "cpu", "mps", "cuda", "cuda:1"],
         description="auto, cpu, mps, cuda or cuda:N",
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="what the model computes in")
+    accumulate: int = Field(1, ge=1, description="parts that a batch is learnt from in, one after the other")
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of all gradients together")
+    clip_value: float | None = Field(None, gt=0, description="largest absolute value of a gradient")
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="decay of the weights' moving average, which validation and the artefact take"
+    )
+    gradient_checkpointing: bool | list[str] = Field(
+        False, description="compute blocks again in the backward pass to save memory: true, or patterns of their names"
+    )
+    compile: bool = Field(False, description="let torch.compile make the model faster; the first step takes longer")
+    channels_last: bool = Field(False, description="lay pictures out by pixel in memory, which convolutions may like")
+    deterministic: bool = Field(False, description="refuse operations that give another result each time, as on GPUs")
+    strategy: Literal["ddp", "fsdp2"] = Field("ddp", description="how several processes share the model")
+    skip_nonfinite: int = Field(
+        0, ge=0, description="steps that may be left out because their loss or a gradient is not finite"
     )
     early_stop: EarlyStopTable | None = Field(None, description="end a run that no longer improves")
 
@@ -149,11 +169,14 @@ class BestTable(Table):
     keep: int = Field(1, ge=1, description="how many of the best are kept")
 
 
+Bests = Annotated[list[BestTable], BeforeValidator(_one_alone, json_schema_input_type=list[BestTable] | BestTable)]
+
+
 class CheckpointTable(Table):
     """[checkpoint]"""
 
     every: Duration = Field(Duration(1, "ep"), description="time between checkpoints, such as 1ep or 500it")
-    best: BestTable | None = Field(None, description="default: the task's first metric on the validation data")
+    best: Bests = Field([], description="one or several; default: the task's first metric on the validation data")
     last: int = Field(1, ge=1, description="how many of the latest are kept; two at least are")
 
 

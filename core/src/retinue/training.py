@@ -1,0 +1,112 @@
+"""How a run begins, and how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from retinue.build import build_trainer, load_earlier_weights
+from retinue.engine.checkpoints import find_checkpoint, load_state, load_weights, read_weights
+from retinue.engine.devices import select_device
+from retinue.engine.distributed import Group, join_group
+from retinue.engine.execution import run_deterministically
+from retinue.engine.saving import restore_state
+from retinue.engine.trainer import Trainer
+from retinue.errors import Problem, SpecError
+from retinue.plan import Plan
+from retinue.plan.values import list_values, write_resolved
+from retinue.positions import Path as KeyPath
+from retinue.provenance import check_resumable, describe_run, read_lock, renew_lock, write_lock
+from retinue.rundir import RunDirectory
+
+SAME_RUN: tuple[KeyPath, ...] = (("data", "workers"), ("train", "device"), ("log",), ("checkpoint",))
+"""What may be another when a run goes on: nothing that is learnt depends on it."""
+
+
+@contextmanager
+def prepare_process(plan: Plan, group: Group) -> Iterator[None]:
+    """While entered, this process is part of its group and computes as the spec says."""
+    device, _ = select_device(plan.spec.train.device, group.local_rank)
+    with join_group(group, uses_cuda=device.type == "cuda"), run_deterministically(plan.spec.train.deterministic):
+        yield
+
+
+def begin(plan: Plan, out: Path | None, group: Group) -> tuple[RunDirectory, Trainer]:
+    """Make a run ready for its first step.
+
+    Raises:
+        RetinueError: what is wrong with the spec, the data or the run directory.
+    """
+    directory = RunDirectory(group.share(str(RunDirectory.choose(out, plan.spec.name)) if group.leads else None))
+    trainer, builder = build_trainer(plan, directory, group, partial(load_earlier_weights, plan))
+    if group.leads:
+        document = plan.layers.documents[0]
+        directory.make()
+        directory.spec(f".{document.form}").write_text(document.text, encoding="utf-8")
+        directory.resolved.write_text(write_resolved(list(list_values(plan, builder.filled))), encoding="utf-8")
+        write_lock(directory, plan, trainer)
+    return directory, trainer
+
+
+def go_on(plan: Plan, directory: RunDirectory, group: Group, despite_differences: bool) -> Trainer:
+    """Make a run ready for the step after its last checkpoint, or for its first where it has none yet.
+
+    Raises:
+        SpecError: an override would make it another run.
+        RunDirectoryError: what is here now would make it another run, or no checkpoint can be read.
+    """
+    check_changes(plan)
+    checkpoint = group.share(find_checkpoint(directory, "last") if group.leads and directory.has_begun() else None)
+    if checkpoint is None:
+        trainer, _ = build_trainer(plan, directory, group, partial(load_earlier_weights, plan))
+    else:
+        state, weights = load_state(checkpoint), read_weights(checkpoint)
+        learnt = state["weights"] or weights
+        trainer, _ = build_trainer(plan, directory, group, lambda model: load_weights(model, learnt, checkpoint))
+    torch.set_num_threads(read_lock(directory)["threads"])
+    now = describe_run(plan, trainer)
+    check_resumable(directory, now, despite_differences)
+    if checkpoint is None:
+        trainer.history.cut(0)
+    else:
+        restore_state(trainer, state, weights)
+    if group.leads:
+        renew_lock(directory, now, trainer.run.state.step)
+    return trainer
+
+
+def check_changes(plan: Plan) -> None:
+    """Refuse overrides that would make a run another one.
+
+    Raises:
+        SpecError: names each.
+    """
+    paths = {
+        ("data", name, key)
+        for name, section in plan.data.items()
+        for key, value in section.dataset.parameters.items()
+        if isinstance(value, Path)
+    }
+    allowed = (*SAME_RUN, *paths)
+    problems = [
+        Problem(_explain(override.path, plan), override.position(key=True))
+        for override in plan.layers.overrides
+        if not any(override.path[: len(path)] == path for path in allowed) and not _only_longer(override.path, plan)
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
+def _only_longer(path: KeyPath, plan: Plan) -> bool:
+    return path in (("train", "epochs"), ("train", "steps")) and not plan.schedulers
+
+
+def _explain(path: KeyPath, plan: Plan) -> str:
+    name = ".".join(map(str, path))
+    if path in (("train", "epochs"), ("train", "steps")):
+        return f"the schedule was laid out for the {name} that the run began with; begin another run from its weights"
+    return f"another {name} makes another run: begin one, from this one's weights by finetune.weights if you like"
