@@ -96,8 +96,14 @@ def test_nothing_is_an_empty_table(form: str, text: str) -> None:
         ("yaml", "a: 1\n---\nb: 1", "2:1", "another document"),
         ("yaml", "a: 1\nb: !!python/object:os.system {}", "2:4", "could not determine a constructor"),
         ("yaml", "a: 1\nb: !!int x", "2:4", "no number"),
+        ("yaml", "a: 1\nb: !!int [1]", "2:4", "expected a scalar node"),
+        ("yaml", "a: 1\nb: !!float {c: 1}", "2:4", "expected a scalar node"),
+        ("yaml", "a: 1\nb: !!bool yes", "2:4", "neither true nor false"),
+        ("yaml", "a: 1\nb: !!timestamp x", "2:4", "could not determine a constructor"),
+        ("yaml", "a: 1\nb: !!pairs [c: 1]", "2:4", "could not determine a constructor"),
         ("yaml", "a: 1\n? [b, c]\n: 2", "2:3", "found unhashable key"),
         ("yaml", "a: 1\nb: x\x07", "2:5", "special characters are not allowed"),
+        ("yaml", "a: 1\u2028b: x\x07", "2:5", "special characters are not allowed"),
         ("json", "", "1:1", "Expecting value"),
         ("json", '{"a": 1,\n  b: 2}', "2:3", "Expecting property name"),
         ("json", '{\n  "a": 1', "2:9", "Expecting ',' delimiter"),
@@ -172,29 +178,44 @@ BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
 )
 
 
+BOMB_OF_MERGES = "a: &a {x: 1}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{last}'] * 8)}]}}\n"
+    for last, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+CHAIN_OF_MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}\n" for n in range(1, 100))
+
+
 @pytest.mark.parametrize(
-    ("form", "text", "message"),
+    ("form", "text", "place", "message"),
     [
-        ("toml", "a = " + "[" * 100 + "]" * 100, "nested too deeply"),
-        ("toml", "a = " + "[" * 9999 + "]" * 9999, "nested too deeply"),
-        ("yaml", "a: " + "[" * 100 + "]" * 100, "nested too deeply"),
-        ("yaml", "a: " + "[" * 999 + "]" * 999, "nested too deeply"),
-        ("yaml", "a: &x [1, *x]", "nested too deeply"),
-        ("yaml", "a: &x {b: *x}", "nested too deeply"),
-        ("yaml", BOMB, "too large"),
-        ("json", '{"a": ' + "[" * 100 + "]" * 100 + "}", "nested too deeply"),
-        ("json", '{"a": ' + "[" * 9999 + "]" * 9999 + "}", "nested too deeply"),
-        ("toml", f"a = {'9' * 5000}", "a number has too many digits"),
-        ("json", f'{{"a": {"9" * 5000}}}', "a number has too many digits"),
+        ("toml", "a = " + "[" * 100 + "]" * 100, "1:1", "nested too deeply"),
+        ("toml", "a = " + "[" * 9999 + "]" * 9999, "1:1", "nested too deeply"),
+        ("yaml", "a: " + "[" * 100 + "]" * 100, "1:39", "not valid YAML: nested too deeply"),
+        ("yaml", "a: " + "[" * 999 + "]" * 999, "1:1", "nested too deeply"),
+        ("yaml", "a: &x [1, *x]", "1:11", "not valid YAML: it refers to itself"),
+        ("yaml", "a: &x {b: *x}", "1:11", "not valid YAML: it refers to itself"),
+        ("yaml", "a: &x {<<: *x}", "1:12", "not valid YAML: it refers to itself"),
+        ("yaml", BOMB, "6:4", "not valid YAML: too large"),
+        ("yaml", BOMB_OF_MERGES, "7:12", "not valid YAML: too large"),
+        ("yaml", CHAIN_OF_MERGES, "64:6", "not valid YAML: nested too deeply"),
+        ("json", '{"a": ' + "[" * 100 + "]" * 100 + "}", "1:1", "nested too deeply"),
+        ("json", '{"a": ' + "[" * 9999 + "]" * 9999 + "}", "1:1", "nested too deeply"),
+        ("toml", f"a = {'9' * 5000}", "1:1", "a number has too many digits"),
+        ("toml", f"a = 0x{'f' * 5000}", "1:5", "a number has too many digits"),
+        ("yaml", f"a: [0x{'f' * 5000}]", "1:5", "a number has too many digits"),
+        ("json", f'{{"a": {"9" * 5000}}}', "1:1", "a number has too many digits"),
+        ("yaml", 'a: 1\nb: "\\UFFFFFFFF"', "2:7", "not valid YAML: a number out of range"),
+        ("yaml", 'a: 1\nb: "\\U00110000"', "2:7", "not valid YAML: a number out of range"),
+        ("yaml", f"%YAML 1.{'9' * 5000}\n---\na: 1", "1:9", "not valid YAML: a number out of range"),
+        ("yaml", 'a: 1\nb: "\\ud800"', "2:4", "half a character: the other half of a pair is missing"),
+        ("json", '{"a": "\\ud83d\\ude00",\n "b": ["\\ud800"]}', "2:8", "half a character"),
+        ("json", '{"a": 1,\n "\\udfff": 1}', "2:12", "half a character"),
     ],
 )
-def test_what_a_stranger_may_have_meant_for_harm_is_refused(form: str, text: str, message: str) -> None:
-    assert refusal(form, text) == [("spec:1:1", message)]
-
-
-def test_mapping_that_merges_itself_does_no_harm() -> None:
-    document = Document("spec", "a: &x {<<: *x, b: 1}", "yaml")
-    assert str(document.locate(("a", "b"))) == "spec:1:19"
+def test_what_a_stranger_may_have_meant_for_harm_is_refused(form: str, text: str, place: str, message: str) -> None:
+    [(found, told)] = refusal(form, text)
+    assert found == f"spec:{place}"
+    assert told.startswith(message)
 
 
 def test_long_lists_are_fine() -> None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from retinue.errors import Position, Problem, SpecError
-from retinue.positions import YAML_MERGE, Index, Path, Span, index_json, index_toml, index_yaml
-
-if TYPE_CHECKING:
-    import yaml
-
-N = TypeVar("N", int, float)
+from retinue.positions import Index, Path, Span, index_json, index_toml, index_yaml
+from retinue.yaml_loader import DEEPEST, LARGEST, yaml_loader
 
 SUFFIXES = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
-# What nobody writes by hand: a few lines of YAML can unfold to gigabytes, or refer to themselves.
-DEEPEST, LARGEST = 64, 100_000
+# Python reads whole numbers of any length in base 16, but writes none of more than 4,300 digits.
+MOST_BITS = 14_000
+
+# Half a pair of UTF-16, which "\ud800" stands for in JSON and YAML: no file or terminal takes it.
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+YAML_BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
 
 START = Span(0, 0, 1)
 
@@ -64,14 +64,14 @@ class Document:
     @cached_property
     def _lines(self) -> list[str]:
         # YAML alone counts the line breaks of Unicode.
-        return re.split("\r\n|[\r\n\x85\u2028\u2029]" if self.form == "yaml" else "\r?\n", self.text)
+        return re.split(YAML_BREAK if self.form == "yaml" else "\r?\n", self.text)
 
     @cached_property
     def _index(self) -> Index:
         if self.form == "yaml":
             import yaml
 
-            return index_yaml(yaml.compose(self.text, Loader=_yaml_loader()))
+            return index_yaml(yaml.compose(self.text, Loader=yaml_loader()))
         return index_toml(self.text) if self.form == "toml" else index_json(self.text)
 
     def _parse(self) -> dict[str, Any]:
@@ -107,26 +107,40 @@ class Document:
         import yaml
 
         try:
-            values = yaml.load(self.text, Loader=_yaml_loader())
-            return {} if values is None else values
+            loader = yaml_loader()(self.text)
+        except yaml.reader.ReaderError as error:
+            before = re.split(YAML_BREAK, self.text[: error.position])
+            self._fail_yaml(error.reason, len(before) - 1, len(before[-1]))
+        try:
+            values = loader.get_single_data()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            line, column = (mark.line, mark.column) if mark else (0, 0)
-            self.fail(f"not valid YAML: {error.problem or error.context}", Span(line, column, column + 1))
-        except yaml.reader.ReaderError as error:
-            before = self.text[: error.position].split("\n")
-            column = len(before[-1])
-            self.fail(f"not valid YAML: {error.reason}", Span(len(before) - 1, column, column + 1))
+            self._fail_yaml(error.problem or error.context, mark.line if mark else 0, mark.column if mark else 0)
+        # PyYAML computes what an escape such as "\U00110000" stands for, and the version in %YAML, unguarded.
+        except (ValueError, OverflowError):
+            self._fail_yaml("a number out of range", loader.line, loader.column)
+        return {} if values is None else values
+
+    def _fail_yaml(self, message: str | None, line: int, column: int) -> NoReturn:
+        self.fail(f"not valid YAML: {message}", Span(line, column, column + 1))
 
     def _refuse_monsters(self, values: Any) -> None:
-        waiting, number = [(values, 1)], 0
+        waiting: list[tuple[Path, Any]] = [((), values)]
+        number = 0
         while waiting:
-            value, depth = waiting.pop()
+            path, value = waiting.pop()
             number += 1
-            if depth > DEEPEST or number > LARGEST:
-                self.fail("nested too deeply" if depth > DEEPEST else "too large", START)
-            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-            waiting += [(below, depth + 1) for below in inner]
+            if len(path) >= DEEPEST or number > LARGEST:
+                self.fail("nested too deeply" if len(path) >= DEEPEST else "too large", START)
+            if isinstance(value, int) and value.bit_length() > MOST_BITS:
+                self._fail_at(path, "a number has too many digits")
+            if any(isinstance(text, str) and HALF_CHARACTER.search(text) for text in (value, *path[-1:])):
+                self._fail_at(path, "half a character: the other half of a pair is missing")
+            inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+            waiting += [((*path, key), below) for key, below in inner]
+
+    def _fail_at(self, path: Path, message: str) -> NoReturn:
+        raise SpecError([Problem(message, self.locate(path))])
 
     def _refuse_repeated_keys(self) -> None:
         repeated = [Problem(f'"{key}" is written twice', self.position(span)) for key, span in self._index.repeated]
@@ -173,53 +187,3 @@ def _split_toml_message(message: str, text: str) -> tuple[str, int, int]:
         lines = text.splitlines() or [""]
         return re.sub(r" \(at end of document\)$", "", message), len(lines) - 1, len(lines[-1])
     return message[: match.start()], int(match[1]) - 1, int(match[2]) - 1
-
-
-def _yaml_loader() -> type[yaml.SafeLoader]:
-    """Return a safe loader with YAML 1.2's scalars: `no` is a text and `1e-3` a number, and every key is a text."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers = {}  # noqa: RUF012
-
-        def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-            node: yaml.MappingNode = super().compose_mapping_node(anchor)
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode) and key.tag != YAML_MERGE:
-                    key.tag = "tag:yaml.org,2002:str"
-            return node
-
-    number = "-+.0123456789"
-    for tag, pattern, first in (
-        ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-        ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-        ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list(number)),
-        (
-            "float",
-            r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
-            list(number),
-        ),
-        ("merge", r"<<", ["<"]),
-    ):
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"^(?:{pattern})$"), first)
-    Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
-    Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
-    return Loader
-
-
-def _construct_int(_: Any, node: yaml.ScalarNode) -> int:
-    # YAML 1.1 would read 010 as octal and 1:30 in base 60.
-    return _read_number(node, lambda text: int(text, 0 if text[:2] in ("0o", "0x") else 10))
-
-
-def _construct_float(_: Any, node: yaml.ScalarNode) -> float:
-    return _read_number(node, lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")))
-
-
-def _read_number(node: yaml.ScalarNode, read: Callable[[str], N]) -> N:
-    import yaml
-
-    try:
-        return read(node.value)
-    except ValueError:
-        raise yaml.constructor.ConstructorError(problem="no number", problem_mark=node.start_mark) from None

@@ -200,31 +200,30 @@ def index_yaml(root: yaml.Node | None) -> Index:
     """Map every path of a composed YAML document to its places."""
     index = Index({}, [])
     if root is not None:
-        _index_yaml(root, (), index, frozenset())
-    return index
+        _index_yaml(root, (), index)
+    # What is merged into several mappings is met in each.
+    return Index(index.entries, list(dict.fromkeys(index.repeated)))
 
 
-def _index_yaml(node: yaml.Node, path: Path, index: Index, above: frozenset[int]) -> None:
+def _index_yaml(node: yaml.Node, path: Path, index: Index) -> None:
     import yaml
 
-    if id(node) in above:
-        return
-    above |= {id(node)}
     if isinstance(node, yaml.MappingNode):
         for merged in reversed(_merged(node)):
-            _index_yaml(merged, path, index, above)
+            _index_yaml(merged, path, index)
         names = set()
         for key, value in node.value:
             inner, span = (*path, str(key.value)), yaml_span(key)
-            if inner in names and (key.value, span) not in index.repeated:
+            if inner in names:
                 index.repeated.append((key.value, span))
             names.add(inner)
-            index.entries[inner] = Entry(span, yaml_span(value))
-            _index_yaml(value, inner, index, above)
+            if key.tag != YAML_MERGE:
+                index.entries[inner] = Entry(span, yaml_span(value))
+                _index_yaml(value, inner, index)
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             index.entries[(*path, number)] = Entry(yaml_span(item), yaml_span(item))
-            _index_yaml(item, (*path, number), index, above)
+            _index_yaml(item, (*path, number), index)
 
 
 YAML_MERGE = "tag:yaml.org,2002:merge"

@@ -61,7 +61,9 @@ def train(
             directory = find_launched(Path(out) if out else runs_of(plan.spec.name), name_launch())
         if directory is not None:
             require_plugins(directory)
-            plan = make_plan(load_spec(directory.resolved, overrides if resume is not None else ()), registry)
+            plan = make_plan(
+                load_spec(directory.resolved, overrides if resume is not None else (), alone=True), registry
+            )
         assert plan is not None
         with prepare_process(plan, group), ExitStack() as stack:
             if directory is None:

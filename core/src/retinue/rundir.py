@@ -13,6 +13,7 @@ predictions/    masks that `predict` wrote
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,7 +83,7 @@ class RunDirectory:
 
     def has_begun(self) -> bool:
         """Whether there is a checkpoint, whole or damaged."""
-        return any(self.checkpoints.glob("*step-*"))
+        return bool(self.checkpoint_steps()) or any(self.checkpoints.glob(".step-*-replaced"))
 
     @classmethod
     def choose(cls, path: Path | None, name: str) -> RunDirectory:
@@ -140,17 +141,18 @@ class RunDirectory:
         """Return the run at `path`, or the latest run in a folder of runs.
 
         Raises:
-            RunDirectoryError: there is no run.
+            RunDirectoryError: there is no run, or a link leads out of it.
         """
         path = Path(path)
         if not path.exists():
             raise RunDirectoryError(f"there is no run directory {path}")
-        if cls(path).resolved.is_file():
-            return cls(path)
-        runs = sorted(found.parent for found in path.glob("*/resolved.toml"))
-        if not runs:
-            raise RunDirectoryError(f"{path} is no run directory: it has no resolved.toml, nor has a folder in it")
-        return cls(runs[-1])
+        if not cls(path).resolved.is_file():
+            runs = sorted(found.parent for found in path.glob("*/resolved.toml"))
+            if not runs:
+                raise RunDirectoryError(f"{path} is no run directory: it has no resolved.toml, nor has a folder in it")
+            path = runs[-1]
+        _refuse_links(path)
+        return cls(path)
 
 
 def find_runs(folder: Path) -> Iterator[RunDirectory]:
@@ -183,6 +185,14 @@ def _lock(descriptor: int) -> bool:
 def runs_of(name: str) -> Path:
     """Return where the runs of a name go by default."""
     return Path("runs") / name
+
+
+def _refuse_links(run: Path) -> None:
+    """Refuse a run that has files elsewhere read, written or removed; `last` and `best` lead to a checkpoint beside."""
+    for folder, folders, files in os.walk(run):
+        for link in (path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()):
+            if link.parent != run / "checkpoints" or not re.fullmatch(r"step-[0-9]{8}", os.readlink(link)):
+                raise RunDirectoryError(f"{link} is a link to elsewhere: the files of a run are in its directory")
 
 
 def _unused(path: Path) -> Path:

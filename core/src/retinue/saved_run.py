@@ -65,7 +65,7 @@ class SavedRun:
         """
         self.directory = RunDirectory.open(path)
         require_plugins(self.directory)
-        self.plan: Plan = make_plan(load_spec(self.directory.resolved, overrides), registry or Registry())
+        self.plan: Plan = make_plan(load_spec(self.directory.resolved, overrides, alone=True), registry or Registry())
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from retinue.build import build_trainer, load_earlier_weights
 from retinue.engine.checkpoints import find_checkpoint, load_state, load_weights, read_weights
@@ -16,11 +18,11 @@ from retinue.engine.distributed import Group, join_group
 from retinue.engine.execution import run_deterministically
 from retinue.engine.saving import restore_state
 from retinue.engine.trainer import Trainer
-from retinue.errors import Problem, SpecError
+from retinue.errors import Problem, RunDirectoryError, SpecError
 from retinue.plan import Plan
 from retinue.plan.values import list_values, write_resolved
 from retinue.positions import Path as KeyPath
-from retinue.provenance import check_resumable, describe_run, read_lock, renew_lock, write_lock
+from retinue.provenance import check_resumable, describe_run, read_threads, renew_lock, write_lock
 from retinue.rundir import RunDirectory
 
 SAME_RUN: tuple[KeyPath, ...] = (("data", "workers"), ("train", "device"), ("log",), ("checkpoint",))
@@ -67,16 +69,24 @@ def go_on(plan: Plan, directory: RunDirectory, group: Group, despite_differences
         state, weights = load_state(checkpoint), read_weights(checkpoint)
         learnt = state["weights"] or weights
         trainer, _ = build_trainer(plan, directory, group, lambda model: load_weights(model, learnt, checkpoint))
-    torch.set_num_threads(read_lock(directory)["threads"])
+    torch.set_num_threads(read_threads(directory))
     now = describe_run(plan, trainer)
     check_resumable(directory, now, despite_differences)
     if checkpoint is None:
         trainer.history.cut(0)
     else:
-        restore_state(trainer, state, weights)
+        _restore(trainer, state, weights, checkpoint)
     if group.leads:
         renew_lock(directory, now, trainer.run.state.step)
     return trainer
+
+
+def _restore(trainer: Trainer, state: dict[str, Any], weights: dict[str, Tensor], checkpoint: Path) -> None:
+    try:
+        restore_state(trainer, state, weights)
+    # Plain data of any form may stand in a stranger's file.
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise RunDirectoryError(f"checkpoint {checkpoint}: its state is not that of this run: {error}") from error
 
 
 def check_changes(plan: Plan) -> None:

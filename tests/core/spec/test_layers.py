@@ -11,6 +11,7 @@ import pytest
 
 from retinue.errors import SpecError
 from retinue.spec.layers import Layers, read_layers
+from retinue.spec.loading import load_spec
 from retinue.spec.overrides import parse_overrides
 
 BASE = {
@@ -89,6 +90,11 @@ def test_tables_merge_and_all_else_replaces(above: Any, path: tuple[str, ...], v
         (["scheduler=step", "scheduler.step_size=2"], ("scheduler",), [{"use": "step", "step_size": 2}]),
         (["~scheduler", "scheduler.use=step"], ("scheduler",), [{"use": "step"}]),
         (["metrics.1=f1"], ("metrics",), {"1": "f1"}),
+        (
+            ["checkpoint.best.metric=val/iou", "checkpoint.best.keep=2"],
+            ("checkpoint", "best"),
+            [{"metric": "val/iou", "keep": 2}],
+        ),
     ],
 )
 def test_overrides_apply_one_after_the_other(
@@ -175,11 +181,23 @@ def test_base_that_builds_on_itself(form: str, tmp_path: Path) -> None:
     assert (problem.position.line, problem.position.column) == (1, {"toml": 8, "yaml": 7, "json": 10}[form])
 
 
+def test_base_of_what_stands_alone_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "resolved.toml"
+    path.write_text('spec = 1\nbase = "../other.toml"\n')
+    with pytest.raises(SpecError) as caught:
+        load_spec(path, alone=True)
+    [problem] = caught.value.problems
+    assert problem.message == "the spec of a run stands alone: it has no base"
+    assert str(problem.position) == f"{path}:2:8"
+
+
 @pytest.mark.parametrize(
     ("base", "text", "place", "message"),
     [
         ("below.toml", None, "spec.toml:2:8", 'there is no base "below.toml"'),
         (".", None, "spec.toml:2:8", 'there is no base "."'),
+        ("\\u0000.toml", None, "spec.toml:2:8", "there is no base"),
+        (f"{'x' * 300}.toml", None, "spec.toml:2:8", "there is no base"),
         ("below.txt", "a = 1", "spec.toml:2:8", 'a spec ends in .toml, .yaml, .yml, .json, not in ".txt"'),
         ("below.json", '{"a": 1,\n b}', "below.json:2:2", "not valid JSON"),
         ("below.yaml", "a: 1\na: 2", "below.yaml:2:1", '"a" is written twice'),

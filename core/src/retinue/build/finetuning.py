@@ -13,6 +13,7 @@ from retinue.engine.finetuning import FreezeRule, Freezing, GroupRule, group_par
 from retinue.engine.weights import read_weights, transfer_weights
 from retinue.errors import Problem, SpecError
 from retinue.plan import Plan
+from retinue.plan.plan import expand_path
 from retinue.spec.schema import FinetuneTable
 from retinue.validation import closest
 
@@ -47,7 +48,7 @@ def load_earlier_weights(plan: Plan, model: nn.Module) -> None:
     table = plan.spec.finetune
     if table is None or table.weights is None:
         return
-    path = table.weights.expanduser()
+    path = expand_path(table.weights)
     if table.into is not None:
         modules = dict(model.named_modules())
         if table.into not in modules:

@@ -61,5 +61,10 @@ def main() -> None:
         says_itself = isinstance(error, SpecError | ComponentError | Interrupted)
         # Of a group's processes all find the same mistake in a spec, and get the same signal.
         if not says_itself or os.environ.get("RANK", "0") == "0":
-            click.echo(str(error) if says_itself else f"error: {error}", err=True)
+            click.echo(_printable(str(error) if says_itself else f"error: {error}"), err=True)
         sys.exit(error.exit_code)
+
+
+def _printable(text: str) -> str:
+    """What a stranger's file says must not steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)

@@ -24,13 +24,12 @@ from torch import Tensor, nn
 
 from retinue.engine.distributed import spread_tensor
 from retinue.errors import RunDirectoryError
-from retinue.rundir import RunDirectory
+from retinue.rundir import MANIFEST, RunDirectory
 
 logger = logging.getLogger("retinue")
 
 WEIGHTS = "model.safetensors"
 STATE = "state.pt"
-MANIFEST = "manifest.json"
 REPLACED = "-replaced"
 """Ends the hidden name of a checkpoint while its successor of the same step is put in its place."""
 
@@ -91,8 +90,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        return {"step": manifest["step"], "values": dict(manifest["values"]), "sha256": dict(manifest["sha256"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        values = {name: value if value is None else float(value) for name, value in manifest["values"].items()}
+        return {"step": manifest["step"], "values": values, "sha256": dict(manifest["sha256"])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunDirectoryError(f"checkpoint {path} is damaged: {MANIFEST}: {error}") from error
 
 
@@ -136,6 +136,8 @@ def load_state(path: Path) -> dict[str, Any]:
         raise RunDirectoryError(f"checkpoint {path}: {STATE} is refused: it holds more than plain data") from error
     except Exception as error:
         raise RunDirectoryError(f"checkpoint {path}: {STATE} cannot be read: {error}") from error
+    if not isinstance(state, dict) or not isinstance(state.get("weights", False), dict | None):
+        raise RunDirectoryError(f"checkpoint {path}: {STATE} holds no state of a run")
     return state
 
 

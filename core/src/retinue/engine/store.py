@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from retinue.engine.checkpoints import MANIFEST, REPLACED, STATE, WEIGHTS, hash_file, read_manifest
+from retinue.engine.checkpoints import REPLACED, STATE, WEIGHTS, hash_file, read_manifest
 from retinue.engine.history import json_values
 from retinue.errors import RunDirectoryError, TrainingError
-from retinue.rundir import RunDirectory
+from retinue.rundir import MANIFEST, RunDirectory
 
 LEAST_KEPT = 2
 

@@ -10,6 +10,7 @@ from retinue.provenance.lock import (
     find_launched,
     read_learnt_from,
     read_lock,
+    read_threads,
     renew_lock,
     write_lock,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "find_launched",
     "read_learnt_from",
     "read_lock",
+    "read_threads",
     "renew_lock",
     "require_plugins",
     "warn_of_differences",

@@ -26,6 +26,8 @@ from retinue.plugins.discovery import core_version
 from retinue.provenance.repository import describe_repository
 from retinue.rundir import RunDirectory
 
+MOST_THREADS = 4096
+
 Lock = dict[str, Any]
 """The content of run.lock, or the part of it that is asked for."""
 
@@ -147,8 +149,20 @@ def read_lock(directory: RunDirectory) -> Lock:
     """
     try:
         return dict(json.loads(directory.lock.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise damaged(directory, error) from error
+
+
+def read_threads(directory: RunDirectory) -> int:
+    """Return how many threads torch had in a run.
+
+    Raises:
+        RunDirectoryError: run.lock is missing or damaged.
+    """
+    threads = read_lock(directory).get("threads")
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise damaged(directory, ValueError(f"{threads!r} threads"))
+    return threads
 
 
 def find_launched(folder: Path, launch: str | None) -> RunDirectory | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from decimal import Decimal
+from math import isinf
 from typing import Any
 
 _PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ep|it)")
@@ -30,7 +32,7 @@ class Duration:
             ValueError: it is neither.
         """
         match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
-        if match is None or (match[2] == "it" and "." in match[1]):
+        if match is None or (match[2] == "it" and "." in match[1]) or isinf(float(match[1])):
             shown = json.dumps(value, ensure_ascii=False)
             raise ValueError(f'a length of time such as "5ep" (epochs) or "500it" (steps) is needed, this is {shown}')
         return cls(float(match[1]), match[2])
@@ -40,7 +42,8 @@ class Duration:
         return round(self.amount * (steps_per_epoch if self.unit == "ep" else 1))
 
     def __str__(self) -> str:
-        return f"{self.amount:g}{self.unit}"
+        # Neither rounded nor with an exponent, so that it is read as what it was.
+        return f"{Decimal(repr(self.amount)).normalize():f}{self.unit}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -19,6 +20,9 @@ BASE_FIXED = "`base` can be set in the spec alone"
 
 # Where a name alone may stand for a table with `use`.
 COMPONENTS = ("task", "data", "model", "loss", "optimizer", "scheduler", "metrics", "callbacks")
+
+# Where a table alone stands for a list of one.
+LISTS: tuple[Path, ...] = (("scheduler",), ("checkpoint", "best"))
 
 FRAMEWORK_KEYS = frozenset(key for kind in KINDS.values() for key, _ in kind.keys)
 
@@ -43,11 +47,11 @@ class Layers:
         self.values: dict[str, Any] = {}
         for document in reversed(documents):
             self.values = _merge(self.values, document.values)
-        _list_scheduler(self.values)
+        _list_lone(self.values)
         problems: list[Problem] = []
         for number, override in enumerate(overrides):
             problems += _apply(override, self.values, overrides[:number])
-            _list_scheduler(self.values)
+            _list_lone(self.values)
         if problems:
             raise SpecError(problems)
 
@@ -64,7 +68,7 @@ class Layers:
 
     def origin(self, path: Path) -> str | None:
         """Return who said the value at `path`: a file, or the command line; None for nobody."""
-        if not _holds(self.values, path):
+        if _inside(self.values, path) is None:
             return None
         override = self._override(path)
         if override is not None:
@@ -76,8 +80,8 @@ class Layers:
         return next(candidates, None)
 
 
-def read_layers(path: FilePath, overrides: Sequence[Override]) -> Layers:
-    """Read a spec file with the bases that it names.
+def read_layers(path: FilePath, overrides: Sequence[Override], alone: bool = False) -> Layers:
+    """Read a spec file with the bases that it names; one that stands `alone` may name none.
 
     Raises:
         SpecError: a file cannot be read or is not well-formed, or a base builds on itself.
@@ -92,10 +96,13 @@ def read_layers(path: FilePath, overrides: Sequence[Override]) -> Layers:
     while isinstance(base := documents[-1].values.get("base"), str):
         below = seen[-1].parent / base
         position = documents[-1].locate(("base",))
+        if alone:
+            raise SpecError([Problem("the spec of a run stands alone: it has no base", position)])
+        # Unlike Path's, this one takes a name that is too long or has a null character in it.
+        if not os.path.isfile(below):
+            raise SpecError([Problem(f'there is no base "{base}": {below} is no file', position)])
         if below.resolve() in seen:
             raise SpecError([Problem(f'base "{base}" builds on this file itself', position)])
-        if not below.is_file():
-            raise SpecError([Problem(f'there is no base "{base}": {below} is no file', position)])
         try:
             documents.append(read_document(below))
         except SpecError as error:
@@ -116,29 +123,24 @@ def find_nulls(value: Any, path: Path = ()) -> Iterable[Path]:
             yield from find_nulls(inner, (*path, number))
 
 
-def _list_scheduler(values: dict[str, Any]) -> None:
+def _list_lone(values: dict[str, Any]) -> None:
     """A lone [scheduler] is a list of one."""
-    if isinstance(values.get("scheduler"), dict | str):
-        values["scheduler"] = [values["scheduler"]]
+    for *above, last in LISTS:
+        table = _inside(values, above)
+        if isinstance(table, dict) and isinstance(table.get(str(last)), dict | str):
+            table[str(last)] = [table[str(last)]]
 
 
 def _forms(path: Path) -> list[Path]:
     """A lone [scheduler] is written without an index."""
-    return [path, ("scheduler", *path[2:])] if path[:2] == ("scheduler", 0) else [path]
+    lone = [(*above, *path[len(above) + 1 :]) for above in LISTS if path[: len(above) + 1] == (*above, 0)]
+    return [path, *lone]
 
 
 def _reaches(path: Path, above: Path) -> bool:
     """Say whether `path` is `above` or inside it. In an override, a key of digits looks like an index."""
     wanted = [str(part) for part in above]
     return any([str(part) for part in form[: len(wanted)]] == wanted for form in _forms(path))
-
-
-def _holds(values: Any, path: Path) -> bool:
-    for part in path:
-        if not isinstance(values, dict | list) or (inside := _child(values, part)) is None:
-            return False
-        values = inside
-    return True
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def _drop_other_component(table: dict[str, Any], use: Any, keep: Collection[Any]
 
 
 def _apply(override: Override, values: dict[str, Any], earlier: Sequence[Override]) -> list[Problem]:
-    path = _index_scheduler(override.path, values)
+    path = _index_lone(override.path, values)
     place: Any = values
     for part, following in pairwise(path):
         inside = _child(place, part)
@@ -183,12 +185,14 @@ def _apply(override: Override, values: dict[str, Any], earlier: Sequence[Overrid
     return _set(override, place, path[-1], said)
 
 
-def _index_scheduler(path: Path, values: dict[str, Any]) -> Path:
+def _index_lone(path: Path, values: dict[str, Any]) -> Path:
     """Let `scheduler.every` mean the only one."""
-    schedulers = values.get("scheduler")
-    is_lone = isinstance(schedulers, list) and len(schedulers) == 1
-    names_none = path[0] == "scheduler" and len(path) > 1 and isinstance(path[1], str)
-    return ("scheduler", 0, *path[1:]) if is_lone and names_none else path
+    for above in LISTS:
+        named, inner = path[: len(above)], path[len(above) :]
+        found = _inside(values, above)
+        if named == above and inner and isinstance(inner[0], str) and isinstance(found, list) and len(found) == 1:
+            return (*above, 0, *inner)
+    return path
 
 
 def _set(
@@ -210,6 +214,12 @@ def _set(
             del place[dropped]
     place[last] = copy.deepcopy(override.value)
     return []
+
+
+def _inside(values: Any, path: Iterable[str | int]) -> Any:
+    for part in path:
+        values = _child(values, part) if isinstance(values, dict | list) else None
+    return values
 
 
 def _child(place: Any, part: str | int) -> Any:

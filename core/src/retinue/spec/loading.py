@@ -30,17 +30,20 @@ class LoadedSpec:
     problems: list[Problem]
 
 
-def load_spec(path: str | FilePath, overrides: Iterable[str] | Mapping[str, Any] = ()) -> LoadedSpec:
+def load_spec(
+    path: str | FilePath, overrides: Iterable[str] | Mapping[str, Any] = (), alone: bool = False
+) -> LoadedSpec:
     """Read a spec in TOML, YAML or JSON, its bases, and overrides.
 
     Args:
         path: the file; its suffix says its form.
         overrides: `key.path=value` and `~key.path`, or {"key.path": value}.
+        alone: refuse a base, which a run's resolved.toml has not: a stranger's leads to no other file.
 
     Raises:
         SpecError: a file cannot be read or is not well-formed, or an override does not fit.
     """
-    layers = read_layers(FilePath(path), parse_overrides(overrides))
+    layers = read_layers(FilePath(path), parse_overrides(overrides), alone)
     nulls = [
         Problem(f"{_name(where)} has no value", layers.locate(where), note="leave it out for its default")
         for where in find_nulls(layers.values)

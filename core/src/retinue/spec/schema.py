@@ -66,7 +66,9 @@ class DataTable(Table):
     """[data]"""
 
     batch_size: int = Field(32, ge=1, description="samples in a step, all processes together")
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="processes that prepare samples")
+    workers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(
+        "auto", description="processes that prepare samples"
+    )
     unreadable: Literal["stop", "skip"] = Field(
         "stop", description="what becomes of a run that meets a sample it cannot read; skip leaves it out and counts it"
     )
@@ -102,11 +104,11 @@ class EarlyStopTable(Table):
 class TrainTable(Table):
     """[train]: for how long and on what"""
 
-    epochs: int | None = Field(None, ge=1, description="passes over the training data")
-    steps: int | None = Field(None, ge=1, description="optimizer steps, in place of epochs")
+    epochs: int | None = Field(None, ge=1, le=10**9, description="passes over the training data")
+    steps: int | None = Field(None, ge=1, le=10**12, description="optimizer steps, in place of epochs")
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        pattern=r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$",
         examples=["auto", "cpu", "mps", "cuda", "cuda:1"],
         description="auto, cpu, mps, cuda or cuda:N",
     )

@@ -27,7 +27,8 @@ class TensorBoard(Callback):
 
     At the start: the spec, the model's graph and the first batch with its labels or masks. By epoch: scalars,
     predictions on validation samples, histograms, confusion matrices and a table of the values of each class. At the
-    end: hyperparameters with the last epoch's values.
+    end: hyperparameters with the last epoch's values. Under FSDP no process has the whole model: there is no graph,
+    there are no predictions and no histograms.
 
     Args:
         pictures: how many samples to draw of the first batch and of the predictions; 0 for none.
@@ -64,7 +65,7 @@ class TensorBoard(Callback):
         self.samples = run.preview(self.pictures) if self.pictures else []
         if step == 0:
             self.writer.add_text("spec", textwrap.indent(_write_settings(run), "    "), 0)
-            if self.graph:
+            if self.graph and run.holds_model:
                 _add_graph(self.writer, run)
 
     def step(self, run: Run, batch: Batch, output: Output) -> None:
@@ -81,7 +82,7 @@ class TensorBoard(Callback):
         for name, value in plain.items():
             self.writer.add_scalar(name, value, run.state.step)
         _add_class_values(self.writer, run, plain, matrices)
-        if run.state.epoch % self.every == 0 or _is_over(run):
+        if run.holds_model and (run.state.epoch % self.every == 0 or _is_over(run)):
             if self.samples:
                 self.writer.add_image("predictions", _predict(run, self.samples), run.state.step)
             if self.histograms:

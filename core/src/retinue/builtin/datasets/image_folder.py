@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +20,10 @@ from retinue.builtin.datasets.folder import (
 from retinue.builtin.datasets.names import did_you_mean, list_names, refuse_repeated
 from retinue.errors import DataError
 
+logger = logging.getLogger("retinue")
+
+NOT_READ = (".gif", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".svg")
+
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
@@ -26,7 +31,8 @@ class ImageFolder(Dataset):
     """Pictures in root/CLASS/**/NAME.SUFFIX, as torchvision's ImageFolder takes them.
 
     Every folder in `root` is a class, in alphabetical order. Pictures end in .jpg, .jpeg, .png, .ppm, .bmp, .pgm,
-    .tif, .tiff or .webp in any case; other files and hidden ones (.NAME) are left out. Links are followed.
+    .tif, .tiff or .webp in any case; other files and hidden ones (.NAME) are left out, with a warning where they are
+    pictures of other formats. Links are followed.
 
     Args:
         root: the folder that holds the class folders.
@@ -55,6 +61,7 @@ class ImageFolder(Dataset):
             self.labels += [names.index(name)] * len(pictures)
         if not self.paths:
             raise DataError(f"{root}: has no pictures of the classes {list_names(names)}")
+        _tell_left_out(root, folders)
         self.info = DataInfo(classes=tuple(names), channels=channels)
 
     def __len__(self) -> int:
@@ -66,6 +73,14 @@ class ImageFolder(Dataset):
 
     def fingerprint(self) -> str:
         return fingerprint_files(self.root, self.paths)
+
+
+def _tell_left_out(root: Path, folders: list[str]) -> None:
+    """A picture in a format that is not read would else be missed much later, or never."""
+    files = (file for name in folders if (root / name).is_dir() for file in (root / name).iterdir())
+    others = sorted(str(file.relative_to(root)) for file in files if file.name.lower().endswith(NOT_READ))
+    if others:
+        logger.warning("%s: left out, for only %s are read: %s", root, ", ".join(SUFFIXES), list_names(others))
 
 
 def _class_folders(root: Path) -> list[str]:
