@@ -20,12 +20,25 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from retinue.errors import RunDirectoryError
+from retinue.errors import RunDirectoryError, TrainingError
 
 if sys.platform != "win32":
     import fcntl
 
 MANIFEST = "manifest.json"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file that is written while entered, should that fail.
+
+    Raises:
+        TrainingError: the disk is full, or whatever it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
 
 
 class RunDirectory:

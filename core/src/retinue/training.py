@@ -23,7 +23,7 @@ from retinue.plan import Plan
 from retinue.plan.values import list_values, write_resolved
 from retinue.positions import Path as KeyPath
 from retinue.provenance import check_resumable, describe_run, read_threads, renew_lock, write_lock
-from retinue.rundir import RunDirectory
+from retinue.rundir import RunDirectory, writing
 
 SAME_RUN: tuple[KeyPath, ...] = (("data", "workers"), ("train", "device"), ("log",), ("checkpoint",))
 """What may be another when a run goes on: nothing that is learnt depends on it."""
@@ -48,8 +48,10 @@ def begin(plan: Plan, out: Path | None, group: Group) -> tuple[RunDirectory, Tra
     if group.leads:
         document = plan.layers.documents[0]
         directory.make()
-        directory.spec(f".{document.form}").write_text(document.text, encoding="utf-8")
-        directory.resolved.write_text(write_resolved(list(list_values(plan, builder.filled))), encoding="utf-8")
+        with writing(spec := directory.spec(f".{document.form}")):
+            spec.write_text(document.text, encoding="utf-8")
+        with writing(directory.resolved):
+            directory.resolved.write_text(write_resolved(list(list_values(plan, builder.filled))), encoding="utf-8")
         write_lock(directory, plan, trainer)
     return directory, trainer
 

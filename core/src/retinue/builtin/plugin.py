@@ -179,6 +179,11 @@ def retinue_schedulers(register: Register) -> None:
 @hookimpl
 def retinue_callbacks(register: Register) -> None:
     register(
+        "profiler",
+        "retinue.builtin.callbacks.profiler:Profiler",
+        summary="a trace of some steps, and the operators that take most time",
+    )
+    register(
         "progress",
         "retinue.builtin.callbacks.progress:ProgressReport",
         summary="a progress bar, and a line for each epoch",

@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "Check a spec without training.",
     "summary": "Print a model's layers, shapes, parameters and FLOPs.",
     "show": "Draw the samples that a run would see first.",
+    "find-lr": "Suggest a learning rate by a range test.",
     "list": "List components by kind.",
     "describe": "Show a component: its parameters and where it comes from.",
     "schema": "Print the JSON Schema of run specs.",
@@ -39,7 +40,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"retinue.cli.{cmd_name}").command
+        command: click.Command = import_module(f"retinue.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -21,8 +21,9 @@ def cut_range(size: int, part: int, parts: int) -> tuple[int, int]:
 class EpochBatches(Sampler[list[SampleKey]]):
     """The batches of one epoch, or one process's share of them.
 
-    Batches that are learnt from are shuffled, and shared out sample by sample. Others are shared out batch by batch, so
-    that what is computed from a batch is the same in any number of processes.
+    Batches that are learnt from are shuffled, and shared out sample by sample. Others go round, a batch for each
+    process in turn, so that what is computed from a batch is the same in any number of processes. A process that has
+    nothing while others have something gets one sample, which counts nothing: with FSDP all must compute together.
 
     Attributes:
         epoch: which epoch the next iteration gives.
@@ -54,15 +55,20 @@ class EpochBatches(Sampler[list[SampleKey]]):
         return self.size // self.batch_size if self.drop_last else -(-self.size // self.batch_size)
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
-        order, epoch = self.order(), self.epoch
-        for number in range(self.start, len(self)):
-            batch = [(epoch, index) for index in order[number * self.batch_size : (number + 1) * self.batch_size]]
-            if self.learnt:
-                first, end = cut_range(len(batch), self.process, self.processes)
-                # A process that has no sample of a batch must compute as the others do: its result counts nothing.
-                yield batch[first:end] or batch[:1]
-            elif number % self.processes == self.process:
-                yield batch
+        keys = [(self.epoch, index) for index in self.order()]
+        if self.learnt:
+            for number in range(self.start, len(self)):
+                base = number * self.batch_size
+                first, end = cut_range(self.length(number), self.process, self.processes)
+                yield keys[base + first : base + end] or keys[base : base + 1]
+        else:
+            for turn in range(-(-len(self) // self.processes)):
+                base = (turn * self.processes + self.process) * self.batch_size
+                yield keys[base : base + self.batch_size] or keys[:1]
+
+    def counts(self, turn: int) -> bool:
+        """Say whether the batch of a turn that is not learnt from is this process's own."""
+        return turn * self.processes + self.process < len(self)
 
     def length(self, number: int) -> int:
         """Return how many samples a batch has in all processes together."""

@@ -3,7 +3,7 @@
 checkpoints/step-00001234/
     model.safetensors   the weights, by the model's own names; the average where one is kept
     state.pt            everything else that moves: tensors and plain data, no code
-    manifest.json       step, epoch, logged values, and the SHA-256 of both files
+    manifest.json       step, epoch, logged values, and the SHA-256 of them and of both files
 """
 
 from __future__ import annotations
@@ -91,9 +91,17 @@ def read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         values = {name: value if value is None else float(value) for name, value in manifest["values"].items()}
+        if manifest["sha256"][MANIFEST] != hash_record(manifest):
+            raise ValueError("is not what was written")
         return {"step": manifest["step"], "values": values, "sha256": dict(manifest["sha256"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunDirectoryError(f"checkpoint {path} is damaged: {MANIFEST}: {error}") from error
+
+
+def hash_record(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a manifest says of the run; the hashes of files that it holds prove themselves."""
+    said = [manifest[key] for key in ("step", "epoch", "values")]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -15,14 +15,15 @@ from retinue.engine.meters import Meter
 def evaluate(task: Task, loader: Loader, meter: Meter) -> dict[str, float]:
     """Return `loss` and every metric over all samples, each counted once; the task is left in eval mode.
 
-    The samples' keys are those of epoch 0, so that every evaluation sees the same pictures. The batches go round among
-    the processes of the meter's group.
+    The samples' keys are those of epoch 0, so that every evaluation sees the same pictures.
     """
     task.eval()
     meter.reset()
     meter.group.share_buffers(task)
-    for batch in loader.batches(epoch=0):
-        meter.update(task(scale_image(move_batch(batch, meter.device))))
+    for turn, batch in enumerate(loader.batches(epoch=0)):
+        output = task(scale_image(move_batch(batch, meter.device)))
+        if loader.order.counts(turn):
+            meter.update(output)
     return meter.compute() | count_unreadable(loader, meter.group)
 
 

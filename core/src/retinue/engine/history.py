@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retinue.errors import RunDirectoryError
+from retinue.rundir import writing
 
 
 class History:
@@ -18,9 +19,13 @@ class History:
         self.path = path
 
     def append(self, event: str, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """Write one record."""
+        """Write one record.
+
+        Raises:
+            TrainingError: it cannot be written.
+        """
         record = {"event": event, "epoch": epoch, "step": step, **json_values(values)}
-        with self.path.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def cut(self, step: int) -> None:
@@ -28,13 +33,15 @@ class History:
 
         Raises:
             RunDirectoryError: the file is not what was written.
+            TrainingError: what is kept of it cannot be written; the file stays as it is.
         """
         if not self.path.exists():
             return
         kept = [line for line, record in _read_lines(self.path) if record["step"] <= step]
         beside = self.path.with_suffix(".tmp")
-        beside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        beside.replace(self.path)
+        with writing(self.path):
+            beside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            beside.replace(self.path)
 
 
 def json_values(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -116,13 +116,12 @@ def apply_freezing(trainer: Trainer) -> None:
 
 def mix(trainer: Trainer, batch: Batch, own: int) -> Batch:
     """Return this process's share of the whole batch after the transforms of batches, which mix over all of it."""
-    state, group = trainer.run.state, trainer.group
-    shares = [slice_batch(share, 0, size) for share, size in group.gather((batch, own))] if group.size > 1 else [batch]
-    whole = mix_batch(
-        move_batch(join_batches(shares), trainer.run.device), trainer.mixing, trainer.seed, state.epoch, state.batch
-    )
+    state, group, device = trainer.run.state, trainer.group, trainer.run.device
+    shares = group.gather(slice_batch(batch, 0, own))
+    whole = join_batches(shares) if group.size > 1 else batch
+    mixed = mix_batch(move_batch(whole, device), trainer.mixing, trainer.seed, state.epoch, state.batch)
     start = sum(len(share["image"]) for share in shares[: group.rank])
-    return slice_batch(whole, start, start + own) if own else slice_batch(whole, 0, 1)
+    return slice_batch(mixed, start, start + len(shares[group.rank]["image"])) if own else slice_batch(mixed, 0, 1)
 
 
 def note_best(trainer: Trainer, values: Mapping[str, float]) -> bool:

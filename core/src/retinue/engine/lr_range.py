@@ -15,6 +15,13 @@ from retinue.engine.trainer import Trainer
 SMOOTHING, DIVERGED = 0.98, 4.0
 """How much of the loss's running mean stays at each step, and how many times its lowest value ends the test: both as in
 fastai and Lightning."""
+WIDTH = 0.03
+"""Deviation of the bell that smooths the curve, as a share of its points. A running mean would lag behind and suggest
+rates near those at which the loss rises again."""
+CLEAR = 10.0
+"""How many deviations of the curve before its fall the fall measures at least; noise alone stays below."""
+FEWEST = 10
+"""Points that make a curve."""
 
 
 @dataclass(frozen=True)
@@ -23,24 +30,37 @@ class LrCurve:
 
     Attributes:
         rates: of the optimizer, rising.
-        losses: the running mean of the loss after a step with each of them.
-        skipped: points at the start that are means of too few steps to tell a slope.
+        losses: of the step with each of them.
         diverged: whether the loss ended the test before its highest rate.
     """
 
     rates: list[float]
     losses: list[float]
-    skipped: int
     diverged: bool
 
+    def smooth(self) -> list[float]:
+        """Return each loss as a mean of it and those around it."""
+        width = max(1, round(WIDTH * len(self.losses)))
+        bell = np.exp(-0.5 * (np.arange(-3 * width, 3 * width + 1) / width) ** 2)
+        count = len(self.losses)
+        sums, weights = (np.convolve(values, bell)[3 * width :][:count] for values in (self.losses, np.ones(count)))
+        return list((sums / weights).tolist())
+
     def suggest(self) -> float | None:
-        """Return the rate at which the loss falls steepest over the logarithm of the rate; None if it never falls."""
-        rates, losses = self.rates[self.skipped :], self.losses[self.skipped :]
-        if len(rates) < 2:
+        """Return the rate at which the smoothed loss, on its way from its first level to its lowest point, falls
+        steepest over the logarithm of the rate; None where it does not fall clearly."""
+        if len(self.losses) < FEWEST:
             return None
-        slopes = np.gradient(losses, np.log(rates))
-        steepest = int(slopes.argmin())
-        return rates[steepest] if slopes[steepest] < 0 else None
+        smoothed = np.array(self.smooth())
+        lowest = int(smoothed.argmin())
+        if lowest < 2:
+            return None
+        level = np.median(smoothed[:lowest])
+        begin = int(np.flatnonzero(smoothed[:lowest] >= level)[-1])
+        if level - smoothed[lowest] < CLEAR * smoothed[: begin + 1].std():
+            return None
+        slopes = np.gradient(smoothed, np.log(self.rates))
+        return self.rates[begin + int(slopes[begin : lowest + 1].argmin())]
 
 
 def trace_losses(trainer: Trainer, low: float, high: float, steps: int) -> LrCurve:
@@ -60,7 +80,7 @@ def trace_losses(trainer: Trainer, low: float, high: float, steps: int) -> LrCur
     apply_freezing(trainer)
     rates: list[float] = []
     losses: list[float] = []
-    mean, skipped = 0.0, steps // 10
+    mean, lowest = 0.0, math.inf
     for step, batch in zip(range(steps), _batches(trainer), strict=False):
         rate = low * (high / low) ** (step / (steps - 1))
         for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
@@ -68,15 +88,17 @@ def trace_losses(trainer: Trainer, low: float, high: float, steps: int) -> LrCur
         output = trainer.learner.learn(batch, step, weight=1.0)
         if output is None:
             continue
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * float(output.loss.detach())
-        # The mean began at 0.
-        loss = mean / (1 - SMOOTHING ** (len(losses) + 1))
-        # A loss below 0 has no multiple that would be too high.
-        if not math.isfinite(loss) or (len(losses) > skipped and loss > DIVERGED * min(losses) > 0):
-            return LrCurve(rates, losses, skipped, diverged=True)
+        loss = float(output.loss.detach())
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
+        # It began at 0.
+        average = mean / (1 - SMOOTHING ** (len(losses) + 1))
+        # The first means are of too few losses to judge by; one below 0 has no multiple that would be too high.
+        if not math.isfinite(loss) or (len(losses) >= FEWEST and average > DIVERGED * lowest > 0):
+            return LrCurve(rates, losses, diverged=True)
+        lowest = min(lowest, average)
         rates.append(rate)
         losses.append(loss)
-    return LrCurve(rates, losses, skipped, diverged=False)
+    return LrCurve(rates, losses, diverged=False)
 
 
 def _batches(trainer: Trainer) -> Iterator[Batch]:

@@ -36,7 +36,7 @@ class Parallel:
         self.module: nn.Module = task
 
     def renew(self) -> None:
-        """Take note that other parameters learn from now on."""
+        """Take note of which parameters learn from now on."""
 
     def gradients(self, complete: bool) -> AbstractContextManager[Any]:
         """While entered, compute gradients; the processes add theirs where they are complete."""
@@ -49,11 +49,15 @@ class Replicated(Parallel):
     def __init__(self, task: Task, device: torch.device) -> None:
         super().__init__(task)
         self.device = device
+        self.learning: list[bool] = []
 
     def renew(self) -> None:
-        devices = [self.device] if self.device.type == "cuda" else None
-        # Whether a model leaves parameters unused (an auxiliary head, a dropped path) shows only in a step.
-        self.module = DistributedDataParallel(self.task, devices, find_unused_parameters=True)
+        learning = [parameter.requires_grad for parameter in self.task.parameters()]
+        if learning != self.learning:
+            devices = [self.device] if self.device.type == "cuda" else None
+            # Whether a model leaves parameters unused (an auxiliary head, a dropped path) shows only in a step.
+            self.module = DistributedDataParallel(self.task, devices, find_unused_parameters=True)
+            self.learning = learning
 
     def gradients(self, complete: bool) -> AbstractContextManager[Any]:
         module = self.module
@@ -88,9 +92,14 @@ def share_task(task: Task, strategy: Strategy, group: Group, device: torch.devic
     return Sharded(task, group, device) if strategy == "fsdp2" else Replicated(task, device)
 
 
-def gather_weights(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Return a module's whole state dict, whoever holds which part. Every process must call it."""
-    return {name: gather_tensor(value.detach()) for name, value in module.state_dict().items()}
+def gather_weights(module: nn.Module, without: str | None = None) -> dict[str, torch.Tensor]:
+    """Return a module's whole state dict, whoever holds which part. Every process must call it.
+
+    Args:
+        without: prefix of names to leave out.
+    """
+    kept = {n: value for n, value in module.state_dict().items() if without is None or not n.startswith(without)}
+    return {name: gather_tensor(value.detach()) for name, value in kept.items()}
 
 
 def gather_optimizer(optimizer: Optimizer) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def save_checkpoint(trainer: Trainer) -> None:
         "optimizer": gather_optimizer(run.optimizer),
         "schedule": trainer.schedule.state(),
         "scaler": learner.scaler.state_dict(),
-        "task": {name: value for name, value in gather_weights(run.task).items() if not name.startswith("model.")},
+        "task": gather_weights(run.task, without="model."),
         "processes": trainer.group.gather(own),
         "weights": _copy(gather_weights(run.task.model)) if learner.average is not None else None,
     }

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from retinue.engine.checkpoints import REPLACED, STATE, WEIGHTS, hash_file, read_manifest
+from retinue.engine.checkpoints import REPLACED, STATE, WEIGHTS, hash_file, hash_record, read_manifest
 from retinue.engine.history import json_values
 from retinue.errors import RunDirectoryError, TrainingError
 from retinue.rundir import MANIFEST, RunDirectory
@@ -105,7 +105,8 @@ class CheckpointStore:
             beside.mkdir(parents=True)
             save_file(weights, beside / WEIGHTS)
             torch.save(state, beside / STATE)
-            manifest = {"step": step, "epoch": epoch, "values": json_values(values), "sha256": _hash_files(beside)}
+            record = {"step": step, "epoch": epoch, "values": json_values(values)}
+            manifest = {**record, "sha256": {**_hash_files(beside), MANIFEST: hash_record(record)}}
             (beside / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
             for path in (*beside.iterdir(), beside):
                 _sync(path)

@@ -24,7 +24,7 @@ from retinue.errors import RunDirectoryError
 from retinue.plan import Plan, PlannedComponent
 from retinue.plugins.discovery import core_version
 from retinue.provenance.repository import describe_repository
-from retinue.rundir import RunDirectory
+from retinue.rundir import RunDirectory, writing
 
 MOST_THREADS = 4096
 
@@ -179,8 +179,9 @@ def damaged(directory: RunDirectory, error: Exception) -> RunDirectoryError:
 
 def _write(directory: RunDirectory, lock: Lock) -> None:
     beside = directory.lock.with_name(f".{directory.lock.name}")
-    beside.write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
-    beside.replace(directory.lock)
+    with writing(directory.lock):
+        beside.write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
+        beside.replace(directory.lock)
 
 
 def _size(sides: Any) -> tuple[int, int]:
