@@ -155,6 +155,10 @@ DATA_PARAMETERS: dict[str, str] = {
 """Parameters that are filled from the data set when the spec leaves them out."""
 
 
+NESTED_KIND = "x-kind"
+"""In the JSON Schema of a parameter, the kind of component that it is."""
+
+
 @dataclass(frozen=True)
 class Nested:
     """Marks a parameter that is itself a component: `Annotated[nn.Module, Nested("loss")]` arrives built.
@@ -172,6 +176,9 @@ class Nested:
         table = core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
         named = core_schema.union_schema([core_schema.str_schema(), table], mode="left_to_right")
         return core_schema.no_info_after_validator_function(self._name, named)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(schema), NESTED_KIND: self.kind}
 
     def _name(self, value: str | dict[str, Any]) -> NestedTable:
         return NestedTable(self.kind, {"use": value} if isinstance(value, str) else value, self.pyramid)

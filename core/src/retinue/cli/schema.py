@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import click
 
-from retinue.cli.output import print_json
-from retinue.spec.schema import RunSpec
+from retinue.cli.output import open_registry, print_json
+from retinue.plan.json_schema import write_json_schema
 
 
 @click.command("schema")
 def command() -> None:
-    """Print the JSON Schema of run specs, for editors."""
-    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **RunSpec.model_json_schema()})
+    """Print the JSON Schema of run specs with all installed components, for editors.
+
+    \b
+    retinue schema > retinue.schema.json
+    """
+    print_json(write_json_schema(open_registry()))
