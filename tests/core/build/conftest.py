@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from retinue.build import Builder, build_trainer
-from retinue.engine.loop import Trainer
+from retinue.build import Builder, build_trainer, load_earlier_weights
+from retinue.engine.distributed import Group
+from retinue.engine.trainer import Trainer
 from retinue.plan import Plan, make_plan
 from retinue.plugins.registry import Registry
 from retinue.rundir import RunDirectory
@@ -27,7 +29,12 @@ def plan(spec: Path) -> MakePlan:
 @pytest.fixture
 def build(plan: MakePlan, tmp_path: Path) -> BuildRun:
     """Build that run, and write nothing."""
-    return lambda overrides=(): build_trainer(plan(overrides), RunDirectory(tmp_path / "run"))
+
+    def run(overrides: object = ()) -> tuple[Trainer, Builder]:
+        planned = plan(overrides)
+        return build_trainer(planned, RunDirectory(tmp_path / "run"), Group(), partial(load_earlier_weights, planned))
+
+    return run
 
 
 @pytest.fixture

@@ -2,13 +2,16 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch import nn
 
+from retinue.build.trainer import check_steps
+from retinue.engine.distributed import Group
 from retinue.errors import SpecError, TrainingError
 from retinue.run import SavedRun
 
@@ -46,106 +49,9 @@ def test_the_device_of_the_spec_is_taken_or_refused(build, monkeypatch: pytest.M
     assert build({"train.device": "cpu"})[0].run.device.type == "cpu"
 
 
-@pytest.mark.parametrize(
-    ("overrides", "metric", "higher", "keep"),
-    [
-        ([], "val/accuracy", True, 1),
-        (["~data.val", "~data.train.split"], "train/accuracy", True, 1),
-        (["metrics.c=confusion-matrix"], "val/loss", False, 1),
-        (["metrics.c=confusion-matrix", "metrics.f=f1"], "val/f", True, 1),
-        (["checkpoint.best.metric=val/loss", "checkpoint.best.keep=3"], "val/loss", False, 3),
-        (["checkpoint.best.metric=train/accuracy"], "train/accuracy", True, 1),
-        (["checkpoint.best.metric=val/accuracy", "checkpoint.best.mode=min"], "val/accuracy", False, 1),
-    ],
-)
-def test_what_decides_which_checkpoint_is_best(
-    overrides: list[str], metric: str, higher: bool, keep: int, build
-) -> None:
-    watch = build(overrides)[0].store.watch
-    assert (watch.metric, watch.higher, watch.keep) == (metric, higher, keep)
-
-
-def test_a_direction_that_nobody_knows_is_asked_for(build) -> None:
-    overrides = ["metrics.c=confusion-matrix", "checkpoint.best.metric=val/c"]
-    with pytest.raises(SpecError, match='for "val/c" it is not known which direction is better: give `mode`'):
-        build(overrides)
-    assert build([*overrides, "checkpoint.best.mode=max"])[0].store.watch.higher
-
-
-def test_early_stop_counts_in_steps(build) -> None:
-    stop = build(["train.early_stop.metric=val/accuracy", "train.early_stop.patience=2ep"])[0].early_stop
-    assert (stop.patience, stop.higher, stop.min_delta) == (46, True, 0.0)
-    assert build()[0].early_stop is None
-
-
 @pytest.mark.parametrize(("every", "steps"), [("1ep", 23), ("0.5ep", 12), ("7it", 7), ("0it", 1)])
 def test_checkpoints_are_counted_in_steps(every: str, steps: int, build) -> None:
     assert build({"checkpoint.every": every})[0].save_every == steps
-
-
-def horizon(build, scheduler: dict[str, Any], *overrides: str) -> int:
-    """How long a cosine is made."""
-    settings = ["train.epochs=4", "scheduler.use=cosine", *(f"scheduler.{k}={v}" for k, v in scheduler.items())]
-    trainer, _ = build([*settings, *overrides])
-    return trainer.schedule.courses[0].scheduler.T_max  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize(
-    ("scheduler", "total"),
-    [
-        ({}, 4),
-        ({"warmup": "1ep"}, 3),
-        ({"warmup": "5it"}, 4),
-        ({"every": "step"}, 92),
-        ({"every": "step", "warmup": "1ep"}, 69),
-        ({"every": "step", "warmup": "5it"}, 87),
-        ({"every": "step", "warmup": "9ep"}, 1),
-    ],
-)
-def test_a_schedule_is_as_long_as_what_is_left_after_its_warm_up(scheduler: dict[str, Any], total: int, build) -> None:
-    assert horizon(build, scheduler) == total
-
-
-@pytest.mark.parametrize("every", ["epoch", "step"])
-@pytest.mark.parametrize("warmup", ["0it", "1it", "22it", "23it", "24it"])
-@pytest.mark.parametrize("steps", [24, 30, 46])
-def test_a_schedule_of_fixed_length_is_never_stepped_beyond_it(every: str, warmup: str, steps: int, build) -> None:
-    """One-cycle raises after its last step."""
-    scheduler = ["scheduler.use=one-cycle", "scheduler.max_lr=0.5", f"scheduler.every={every}"]
-    length = ["~train.epochs", f"train.steps={steps}", "optimizer.momentum=0.9", f"scheduler.warmup={warmup}"]
-    trainer, _ = build([*scheduler, *length])
-    for step in range(1, steps + 1):
-        trainer.schedule.step(step)
-        if step % 23 == 0 or step == steps:
-            trainer.schedule.epoch(step, {})
-    assert trainer.schedule.lr() < 0.5
-
-
-def test_several_schedules_act_in_their_order(build) -> None:
-    trainer, _ = build({"scheduler": [{"use": "cosine", "every": "step"}, {"use": "step", "step_size": 1}]})
-    assert [course.per_step for course in trainer.schedule.courses] == [True, False]
-
-
-def test_plateau_watches_validation_loss_by_default(build) -> None:
-    course = build(["scheduler.use=plateau"])[0].schedule.courses[0]
-    assert isinstance(course.scheduler, ReduceLROnPlateau)
-    assert course.metric == "val/loss"
-    assert build(["scheduler.use=plateau", "~data.val"])[0].schedule.courses[0].metric == "train/loss"
-
-
-def test_plateau_by_step_is_refused(build) -> None:
-    with pytest.raises(SpecError, match=r'command line:2:.*once an epoch: leave out "every"'):
-        build(["scheduler.use=plateau", "scheduler.every=step"])
-
-
-def test_plateau_that_waits_for_the_wrong_direction_is_refused(build) -> None:
-    """Its default is "min": on accuracy it would lower the rate whenever things go well."""
-    overrides = ["scheduler.use=plateau", "scheduler.metric=val/accuracy"]
-    with pytest.raises(SpecError, match=r'of val/accuracy more is better: set mode = "max"'):
-        build(overrides)
-    build([*overrides, "scheduler.mode=max"])
-    with pytest.raises(SpecError, match=r'of val/loss less is better: set mode = "min"'):
-        build(["scheduler.use=plateau", "scheduler.mode=max"])
 
 
 FROZEN = """
@@ -218,3 +124,53 @@ def test_an_output_that_no_task_understands_is_told(train: Train, local_plugin) 
     local_plugin(OUTPUTS)
     with pytest.raises(TrainingError, match="the model returned list: a tensor, a mapping or a tuple"):
         train(["model.use=several", "model.form=list"])
+
+
+@pytest.mark.parametrize("overrides", [["train.accumulate=65"], ["train.accumulate=8", "data.batch_size=7"]], ids=str)
+def test_a_batch_that_cannot_be_cut_in_so_many_parts_is_refused(overrides: list[str], build) -> None:
+    with pytest.raises(SpecError, match=r"a batch of data\.batch_size = \d+ cannot be cut for so many parts") as caught:
+        build(overrides)
+    assert str(caught.value.problems[0].position).startswith("command line:1:")
+    build({"train.accumulate": 64})
+
+
+def test_each_process_needs_a_sample_of_a_batch_for_each_part(plan) -> None:
+    four = Group(rank=1, size=4, local_rank=1, local_size=4)
+    check_steps(plan({"data.batch_size": 8, "train.accumulate": 2}), four)
+    with pytest.raises(SpecError, match="cannot be cut for 4 processes, each in 2 parts"):
+        check_steps(plan({"data.batch_size": 7, "train.accumulate": 2}), four)
+
+
+def test_a_sharded_model_is_not_trained_in_float16(plan) -> None:
+    sharded = plan({"train.precision": "fp16", "train.strategy": "fsdp2"})
+    check_steps(sharded, Group())
+    with pytest.raises(SpecError, match=r'set train\.precision = "bf16"'):
+        check_steps(sharded, Group(size=2))
+
+
+def test_the_optimizers_steps_are_as_the_spec_says(build) -> None:
+    learner = build(
+        {
+            **{"train.accumulate": 4, "train.clip_norm": 1.5, "train.clip_value": 0.5},
+            **{"train.ema": 0.99, "train.skip_nonfinite": 3, "train.precision": "fp16"},
+        }
+    )[0].learner
+    assert (learner.accumulate, learner.clip_norm, learner.clip_value) == (4, 1.5, 0.5)
+    assert (learner.average.decay, learner.cautious, learner.scaler.is_enabled()) == (0.99, True, True)
+    plain = build()[0].learner
+    assert (plain.accumulate, plain.clip_norm, plain.clip_value, plain.average) == (1, None, None, None)
+    assert (plain.cautious, plain.scaler.is_enabled()) == (False, False)
+
+
+def test_channels_last_is_how_pictures_lie(build) -> None:
+    overrides = {"model": {"use": "lenet"}, "train.channels_last": True}
+    convolution = next(m for m in build(overrides)[0].run.task.model.modules() if isinstance(m, nn.Conv2d))
+    assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_average_begins_with_the_weights_that_a_run_begins_with(build, tmp_path: Path) -> None:
+    """Those of an earlier run, not those that were drawn."""
+    weights = {name: value + 1 for name, value in build()[0].run.task.model.state_dict().items()}
+    torch.save(weights, tmp_path / "weights.pt")
+    trainer, _ = build({"finetune.weights": str(tmp_path / "weights.pt"), "train.ema": 0.9})
+    assert all(torch.equal(trainer.learner.average.values[name], value) for name, value in weights.items())

@@ -19,7 +19,7 @@ def test_json_tells_every_plugin_from_metadata_alone(site: Site, command: Callab
     site.install("future", touches, requires=["retinue>=99"])
     site.write("inhouse.py", touches)
     site.write("registry.toml", 'schema = 1\n[local]\ninhouse = { path = "inhouse.py" }')
-    answer = command("plugins", "--json")
+    answer = command("plugins", "list", "--json")
     assert answer.code == 0
     assert answer.err == ""
     found = {record["id"]: record for record in answer.json}
@@ -40,14 +40,14 @@ def test_json_tells_every_plugin_from_metadata_alone(site: Site, command: Callab
 def test_table_says_why_a_plugin_takes_no_part(site: Site, command: Callable[..., Answer]) -> None:
     site.install("noisy", "raise RuntimeError('imported')")
     path: Path = site.write("registry.toml", 'schema = 1\n[plugins]\ndisabled = ["noisy"]')
-    [line] = [line for line in command("plugins").out.splitlines() if line.startswith("noisy")]
+    [line] = [line for line in command("plugins", "list").out.splitlines() if line.startswith("noisy")]
     assert line.split() == ["noisy", "retinue-noisy", "1.0", "disabled", *f"named under `disabled` in {path}".split()]
 
 
 def test_unknown_plugin_in_registry_toml_is_an_error_here_too(site: Site, command: Callable[..., Answer]) -> None:
     site.install("noisy")
     path = site.write("registry.toml", 'schema = 1\n[plugins]\ndisabled = ["noizy"]')
-    answer = command("plugins")
+    answer = command("plugins", "list")
     assert answer.code == 2
     assert f'{path}:3:13  error: no plug-in "noizy" is installed' in answer.err
     assert 'did you mean "noisy"?' in answer.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from tests.core.cli.conftest import Answer
 from torch import Tensor
 
 from retinue.api.sheet import draw_samples, split_batch
-from retinue.build import build_trainer
-from retinue.engine.loop import Trainer, train_step
+from retinue.build import build_trainer, load_earlier_weights
+from retinue.engine.distributed import Group
+from retinue.engine.loop import train_step
+from retinue.engine.trainer import Trainer
 from retinue.plan import make_plan
 from retinue.plugins.registry import Registry
 from retinue.rundir import RunDirectory
@@ -29,7 +32,8 @@ def read(path: Path) -> Tensor:
 
 
 def build(spec: Path, *overrides: str) -> Trainer:
-    return build_trainer(make_plan(load_spec(spec, overrides), Registry()), RunDirectory("run"))[0]
+    plan = make_plan(load_spec(spec, overrides), Registry())
+    return build_trainer(plan, RunDirectory("run"), Group(), partial(load_earlier_weights, plan))[0]
 
 
 def test_the_sheet_shows_what_a_run_sees_first(command: Callable[..., Answer], spec: Path) -> None:

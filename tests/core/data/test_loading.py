@@ -63,9 +63,9 @@ RANDOM = [
 ]
 
 
-def loader(workers: int, dataset: Dataset | None = None, transforms: Any = RANDOM, shuffle: bool = True) -> Loader:
+def loader(workers: int, dataset: Dataset | None = None, transforms: Any = RANDOM, learnt: bool = True) -> Loader:
     samples = PreparedSamples(dataset or Noise(), Preparation(transforms), seed=0)
-    return Loader(samples, EpochBatches(SIZE, 4, 0, shuffle, drop_last=False), workers, pinned=False)
+    return Loader(samples, EpochBatches(SIZE, 4, 0, learnt, drop_last=False), workers, pinned=False)
 
 
 def flatten(batches: list[Batch]) -> list[tuple[str, Any]]:
@@ -152,7 +152,7 @@ def complaint(batches: Iterator[Batch]) -> str:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_unreadable_file_is_one_sentence_from_a_worker_too(workers: int, files: list[str]) -> None:
-    batches = loader(workers, Files(files), shuffle=False).batches(0)
+    batches = loader(workers, Files(files), learnt=False).batches(0)
     assert next(batches)["path"] == files[:4]
     assert complaint(batches) == f"{files[5]}: is no picture in a format that Pillow reads"
 
@@ -163,7 +163,7 @@ def fail(sample: Sample) -> Sample:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_transform_that_fails_is_named_from_a_worker_too(workers: int, files: list[str]) -> None:
-    batches = loader(workers, Files(files), [("scale", fail)], shuffle=False).batches(0)
+    batches = loader(workers, Files(files), [("scale", fail)], learnt=False).batches(0)
     reason = "ZeroDivisionError: division by zero"
     assert complaint(batches) == f'transform "scale" failed on {files[0]} (3 x 8 x 8, uint8): {reason}'
 

@@ -1,4 +1,5 @@
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import DataInfo, Dataset, Sample
-from retinue.data.preparation import Preparation, PreparedSamples, collate
+from retinue.data.preparation import Preparation, PreparedBatch, PreparedSamples, collate, join_batches, slice_batch
 from retinue.errors import DataError
 
 
@@ -50,9 +51,53 @@ def test_what_a_sample_becomes_depends_on_seed_epoch_and_index_alone() -> None:
 def test_a_sample_is_the_same_alone_and_in_any_batch() -> None:
     samples = PreparedSamples(Blank(), Preparation([("draw", draw)]), 0)
     keys = [(0, 4), (0, 1), (0, 7)]
-    batch = samples.__getitems__(keys)
-    assert isinstance(batch, dict)
-    assert [row.tolist() for row in batch["draws"]] == [drawn(*key) for key in keys]
+    prepared = samples.__getitems__(keys)
+    assert isinstance(prepared, PreparedBatch)
+    assert [row.tolist() for row in prepared.batch["draws"]] == [drawn(*key) for key in keys]
+
+
+class Torn(Blank):
+    """Of its samples the first three cannot be read."""
+
+    def __getitem__(self, index: int) -> Sample:
+        if index < 3:
+            raise DataError(f"{index}.png: is cut off")
+        return super().__getitem__(index)
+
+
+def test_what_cannot_be_read_is_left_out_and_named_where_it_may_be() -> None:
+    samples = PreparedSamples(Torn(), Preparation([("draw", draw)]), 0, skips=True)
+    prepared = samples.__getitems__([(0, 4), (0, 1), (0, 7), (0, 2)])
+    assert isinstance(prepared, PreparedBatch)
+    assert prepared.batch["path"] == ["folder/4.png", "folder/7.png"]
+    assert [row.tolist() for row in prepared.batch["draws"]] == [drawn(0, 4), drawn(0, 7)]
+    assert prepared.unreadable == ["1.png: is cut off", "2.png: is cut off"]
+    strict = PreparedSamples(Torn(), Preparation([("draw", draw)]), 0).__getitems__([(0, 4), (0, 1)])
+    assert str(strict) == "1.png: is cut off"
+
+
+def test_a_batch_of_which_nothing_can_be_read_is_an_error_all_the_same() -> None:
+    error = PreparedSamples(Torn(), Preparation([]), 0, skips=True).__getitems__([(0, 2), (0, 0)])
+    assert isinstance(error, DataError)
+    assert str(error) == "no sample of a batch can be read: 2.png: is cut off"
+
+
+def test_a_transform_that_fails_is_never_left_out() -> None:
+    def fail(sample: Sample) -> Sample:
+        raise ValueError("kernel size must be odd")
+
+    error = PreparedSamples(Blank(), Preparation([("blur", fail)]), 0, skips=True).__getitems__([(0, 2), (0, 0)])
+    assert isinstance(error, DataError)
+    assert "kernel size must be odd" in str(error)
+
+
+@pytest.mark.parametrize("cuts", [[0, 3], [0, 1, 3], [0, 0, 2, 3]])
+def test_batches_that_are_cut_and_joined_are_what_they_were(cuts: list[int]) -> None:
+    batch = collate([{**Blank()[index], "draws": torch.rand(2)} for index in range(3)])
+    joined = join_batches([slice_batch(batch, start, end) for start, end in pairwise(cuts)])
+    assert joined.keys() == batch.keys()
+    assert all(torch.equal(joined[key], batch[key]) for key in ("image", "label", "draws"))
+    assert joined["path"] == batch["path"]
 
 
 def test_transforms_act_in_order() -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from retinue.engine.devices import move_batch, scale_image, select_device
+from retinue.engine.devices import measure_memory, move_batch, scale_image, select_device
 from retinue.errors import TrainingError
 
 
@@ -32,12 +32,12 @@ def test_the_processor_is_always_there() -> None:
 
 
 def test_auto_takes_what_torch_sees_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert select_device("auto") == (torch.device("cpu"), "torch sees no GPU")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert select_device("auto")[0].type == "mps"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Some GPU")
     assert select_device("auto") == (torch.device("cuda", 0), "torch sees Some GPU")
 
@@ -56,3 +56,17 @@ def test_a_gpu_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     assert select_device("cuda:1")[0] == torch.device("cuda", 1)
     with pytest.raises(TrainingError, match='"cuda:2" is asked for, but torch sees 2 CUDA devices'):
         select_device("cuda:2")
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_each_process_of_a_machine_takes_a_gpu_of_its_own(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Some GPU")
+    assert [select_device(wanted, rank)[0].index or 0 for rank in (0, 1)] == [0, 1]
+
+
+def test_memory_is_counted_in_mebibytes() -> None:
+    held = torch.ones(100 * 2**18)
+    assert held.numel() * held.element_size() == 100 * 2**20
+    assert 100 < measure_memory(torch.device("cpu")) < 100_000

@@ -2,6 +2,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from tests.core.engine.conftest import Gathered
 from torch import Tensor, nn
 from torchvision import tv_tensors
 
@@ -49,9 +50,10 @@ class Mean(Task):
         return Output(batch["image"].mean() * 255, preds, batch["label"])
 
 
-def loader(batch_size: int, transforms: Any = ()) -> Loader:
+def loader(batch_size: int, transforms: Any = (), process: int = 0, processes: int = 1) -> Loader:
     samples = PreparedSamples(Counted(), Preparation(transforms), seed=0)
-    return Loader(samples, EpochBatches(SIZE, batch_size, 0, shuffle=False, drop_last=False), 0, pinned=False)
+    order = EpochBatches(SIZE, batch_size, 0, False, False, process, processes)
+    return Loader(samples, order, 0, pinned=False)
 
 
 def meter() -> Meter:
@@ -62,6 +64,18 @@ def meter() -> Meter:
 def test_every_sample_counts_once_whatever_the_batches(batch_size: int) -> None:
     found = evaluate(Mean(), loader(batch_size), meter())
     assert found == {"loss": pytest.approx(4.5), "accuracy": 0.5}
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4, 7])
+@pytest.mark.parametrize("batch_size", [1, 3, 4])
+def test_every_sample_counts_once_in_any_number_of_processes(batch_size: int, processes: int) -> None:
+    """Those too that have no batch of their own in the last turn, or none at all."""
+    meters = [meter() for _ in range(processes)]
+    for process, own in enumerate(meters):
+        evaluate(Mean(), loader(batch_size, process=process, processes=processes), own)
+    group = Gathered(size=processes, states=tuple(own.state() for own in meters))
+    found = Meter({"accuracy": Accuracy()}, torch.device("cpu"), group).compute()
+    assert found == evaluate(Mean(), loader(batch_size), meter())
 
 
 def test_nothing_is_learnt_and_nothing_added_to_the_last_time() -> None:

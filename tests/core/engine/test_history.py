@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from retinue.engine.history import History, read_history
+from retinue.errors import RunDirectoryError
 
 
 @pytest.fixture
@@ -57,6 +58,21 @@ def test_a_line_that_was_left_unfinished_goes(history: History) -> None:
     history.append("step", 1, 30, {})
     assert lines(history)[:4] == whole
     assert json.loads(lines(history)[4])["step"] == 30
+
+
+@pytest.mark.parametrize(
+    "line", [b"\x80\x04", b"[]", b'{"event": "step", "epoch": 0}', b"[" * 10_000, b'{"step": 1e999}']
+)
+def test_what_is_no_record_is_named(line: bytes, history: History) -> None:
+    """Nothing of what was written is dropped because of it."""
+    whole = history.path.read_bytes()
+    damaged = line + b"\n" + whole
+    history.path.write_bytes(damaged)
+    with pytest.raises(RunDirectoryError, match=r"metrics\.jsonl"):
+        read_history(history.path)
+    with pytest.raises(RunDirectoryError, match=r"metrics\.jsonl"):
+        history.cut(10)
+    assert history.path.read_bytes() == damaged
 
 
 def test_a_run_that_wrote_nothing_yet_has_no_records(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Runs of a small network on the digits: 1,438 samples, 23 steps an epoch, in this process."""
 
 import json
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.core.engine.conftest import SPY, records, saved, weights
 
 from retinue.engine.checkpoints import load_state
 from retinue.errors import Interrupted, TrainingError
@@ -25,52 +25,9 @@ RANDOM = {
     "log.every": 1,
 }
 
-SPY = '''
-import json, os, signal
-from pathlib import Path
-from retinue.api import Callback
-from retinue.hooks import hookimpl
-
-class Spy(Callback):
-    """Writes down what it sees; sends a signal, or fails, at a step."""
-    def __init__(self, name: str = "spy", interrupt: int = 0, fail: int = 0) -> None:
-        self.name, self.interrupt, self.fail = name, interrupt, fail
-
-    def note(self, run, event, *seen):
-        with Path("seen.txt").open("a") as file:
-            file.write(json.dumps([self.name, event, run.state.epoch, run.state.step, *seen]) + chr(10))
-
-    def start(self, run): self.note(run, "start")
-    def step(self, run, batch, output):
-        self.note(run, "step", len(batch["label"]), output.loss.requires_grad)
-        if run.state.step == self.interrupt:
-            os.kill(os.getpid(), signal.SIGTERM)
-        if run.state.step == self.fail:
-            raise ZeroDivisionError("in the callback")
-    def epoch(self, run, values): self.note(run, "epoch", sorted(values))
-    def end(self, run): self.note(run, "end")
-
-@hookimpl
-def retinue_callbacks(register):
-    register("spy", Spy, summary="writes down what it sees")
-'''
-
-
-def records(run: Path) -> list[dict[str, Any]]:
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "images_per_second"} for line in lines]
-
-
-def weights(run: Path) -> bytes:
-    return (run / "checkpoints" / "last" / "model.safetensors").read_bytes()
-
 
 def seen(folder: Path) -> list[list[Any]]:
     return [json.loads(line) for line in (folder / "seen.txt").read_text().splitlines()]
-
-
-def saved(run: Path) -> list[int]:
-    return sorted(int(path.name[5:]) for path in (run / "checkpoints").glob("step-*"))
 
 
 def test_two_runs_are_equal_bit_for_bit(train: Train, tmp_path: Path) -> None:
@@ -126,6 +83,30 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert [step for _, event, _, step, *_ in seen(tmp_path) if event == "step"] == list(range(1, whole.steps + 1))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"train.precision": "fp16"},
+        {"train.precision": "bf16"},
+        {"train.accumulate": 3, "train.clip_norm": 0.5, "train.clip_value": 0.1},
+        {"train.accumulate": 2, "train.precision": "fp16", "train.ema": 0.9, "train.skip_nonfinite": 2},
+    ],
+    ids=lambda settings: " ".join(settings),
+)
+def test_whatever_a_step_is_made_of_goes_on_bit_for_bit(
+    settings: dict[str, Any], train: Train, local_plugin: Callable[[str], None], tmp_path: Path
+) -> None:
+    local_plugin(SPY)
+    train({**RANDOM, **settings, "train.epochs": 2}, "whole")
+    with pytest.raises(Interrupted):
+        train({**RANDOM, **settings, "train.epochs": 2, "callbacks": [{"use": "spy", "interrupt": 30}]}, "cut")
+    train_spec(resume=tmp_path / "cut")
+    assert records(tmp_path / "cut") == records(tmp_path / "whole")
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    states = [load_state(tmp_path / name / "checkpoints" / "last") for name in ("cut", "whole")]
+    assert states[0]["scaler"] == states[1]["scaler"]
+
+
 def test_a_damaged_checkpoint_costs_only_the_time_since_the_one_before(
     train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -163,9 +144,10 @@ def test_an_epoch_is_written_down_with_what_the_interface_promises(train: Train,
         ("epoch", 1, 23),
         ("epoch", 2, 46),
     ]
-    values = {"train/loss", "train/accuracy", "val/loss", "val/accuracy", "lr", "images_per_second"}
+    measured = {"images_per_second", "memory_mib"}
+    values = {"train/loss", "train/accuracy", "val/loss", "val/accuracy", "lr", *measured}
     assert all(record.keys() == {"event", "epoch", "step"} | values for record in found)
-    assert all(record["images_per_second"] > 0 for record in found)
+    assert all(record[name] > 0 for record in found for name in measured)
 
 
 def test_the_training_loss_of_an_epoch_is_that_of_its_samples(train: Train, tmp_path: Path) -> None:
@@ -201,19 +183,22 @@ def test_a_run_that_no_longer_improves_stops(train: Train, tmp_path: Path) -> No
     assert train_spec(resume=tmp_path / "run").epochs == 3
 
 
-@pytest.mark.parametrize(("every", "step"), [(1, 2), (5, 5), (50, 23)])
-def test_a_loss_that_is_not_finite_ends_the_run(every: int, step: int, train: Train, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=rf"^the loss is (nan|inf) at step {step}; there is no checkpoint"):
+@pytest.mark.parametrize("every", [1, 5, 50])
+def test_a_loss_that_is_not_finite_ends_the_run(every: int, train: Train, tmp_path: Path) -> None:
+    """It is looked for now and then; the step that is named is the first."""
+    message = r"^the loss is (nan|inf) at step 2, in the batch of sample \d+, .* 56 more; there is no checkpoint"
+    with pytest.raises(TrainingError, match=message):
         train({"optimizer.lr": 1e30, "log.every": every, "train.epochs": 3})
     assert saved(tmp_path / "run") == []
 
 
 def test_no_checkpoint_is_made_of_a_loss_that_is_not_finite(train: Train, tmp_path: Path) -> None:
-    message = r"at step 2; the last checkpoint is that of step 1\. A lower optimizer\.lr or a warm-up may help$"
+    message = r"at step 2, .*; the last checkpoint is that of step 1\. A lower optimizer\.lr, a warm-up or"
     with pytest.raises(TrainingError, match=message):
         train({"optimizer.lr": 1e30, "checkpoint.every": "1it"})
     assert saved(tmp_path / "run") == [1]
-    assert math.isfinite(load_state(tmp_path / "run" / "checkpoints" / "last")["meter"]["loss"])
+    (state,) = load_state(tmp_path / "run" / "checkpoints" / "last")["processes"]
+    assert state["meter"]["losses"].isfinite().all()
 
 
 def test_checkpoints_are_made_as_often_as_told(train: Train, tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.core.engine.conftest import Gathered
 from torch import Tensor
 
 from retinue.api import Metric, Output, Statistic
 from retinue.builtin.metrics.classes import F1, Accuracy, Precision, Recall
-from retinue.engine.meters import Meter
+from retinue.engine.meters import PACKED, Meter, Series
 
 CPU = torch.device("cpu")
 SIZES = [8, 8, 8, 3]
@@ -159,16 +160,78 @@ def test_an_epoch_goes_on_from_its_state(cut: int, outputs: list[Output], tmp_pa
         whole.update(output)
     torch.save(whole.state(), tmp_path / "state.pt")
     resumed = begin()
-    resumed.load_state(torch.load(tmp_path / "state.pt", weights_only=True))
+    resumed.load_states([torch.load(tmp_path / "state.pt", weights_only=True)])
     for output in outputs[cut:]:
         whole.update(output)
         resumed.update(output)
     assert resumed.compute() == whole.compute()
-    assert resumed.count == sum(SIZES)
 
 
 def test_nothing_keeps_the_graph_alive() -> None:
     loss = torch.ones((), requires_grad=True) * 2
     meter = Meter({}, CPU)
     meter.update(Output(loss, torch.zeros(2, 1), torch.zeros(2)))
-    assert not meter.loss.requires_grad
+    assert not meter.losses.values().requires_grad
+
+
+@dataclass(frozen=True)
+class Squares(Statistic):
+    """Floating-point numbers of which the sum depends on the order."""
+
+    def measure(self, preds: Tensor, target: Tensor) -> Tensor:
+        return torch.stack([(preds * 10.0 ** (target[:, None] * 7 - 7)).float().square().sum(), preds.float().sum()])
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4, 7])
+@pytest.mark.parametrize("batches", [1, 2, 5, 40])
+def test_what_several_processes_measure_is_what_one_does(batches: int, processes: int) -> None:
+    """Bit for bit, also where a process has no batch at all."""
+    generator = torch.Generator().manual_seed(batches)
+    outputs = [
+        Output(
+            torch.rand((), generator=generator) * 10.0 ** (number % 9),
+            torch.rand(size, CLASSES, generator=generator),
+            torch.randint(CLASSES, (size,), generator=generator),
+        )
+        for number, size in enumerate(torch.randint(1, 9, (batches,), generator=generator).tolist())
+    ]
+    metrics = {"accuracy": Accuracy(), "f1": F1(num_classes=CLASSES), "rows": Row(Squares(), 1.0)}
+
+    def measure_share(process: int, processes: int) -> Meter:
+        meter = Meter(metrics, CPU)
+        for output in outputs[process::processes]:
+            meter.update(output)
+        return meter
+
+    states = tuple(measure_share(process, processes).state() for process in range(processes))
+    group = Meter(metrics, CPU, Gathered(size=processes, states=states))
+    assert group.compute() == measure_share(0, 1).compute()
+
+
+@pytest.mark.parametrize("taken_up_by", [1, 2, 3])
+def test_an_epoch_goes_on_in_another_number_of_processes(taken_up_by: int, outputs: list[Output]) -> None:
+    """Two processes have measured half of it."""
+    metrics = {"accuracy": Accuracy(), "f1": F1(num_classes=CLASSES)}
+    halves = [Meter(metrics, CPU) for _ in range(2)]
+    for meter, output in zip(halves, outputs[:2], strict=True):
+        meter.update(output)
+    states = [meter.state() for meter in halves]
+    resumed = [Meter(metrics, CPU) for _ in range(taken_up_by)]
+    for rank, meter in enumerate(resumed):
+        meter.load_states(states[rank::taken_up_by])
+    resumed[0].update(outputs[2])
+    resumed[-1].update(outputs[3])
+    group = Gathered(size=taken_up_by, states=tuple(meter.state() for meter in resumed))
+    assert Meter(metrics, CPU, group).compute() == pytest.approx(measure(metrics, outputs), rel=1e-6)
+
+
+@pytest.mark.parametrize("count", [PACKED - 1, PACKED, 2 * PACKED + 1])
+def test_a_long_series_keeps_every_tensor_in_its_order(count: int) -> None:
+    series = Series()
+    for number in range(count):
+        series.append(torch.tensor(float(number)))
+    assert series.values().tolist() == list(range(count))
+    resumed = Series()
+    resumed.extend(series.values())
+    resumed.append(torch.tensor(-1.0))
+    assert resumed.values().tolist() == [*range(count), -1]

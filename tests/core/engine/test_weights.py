@@ -36,6 +36,12 @@ def test_what_training_scripts_wrap_around_is_taken_off(tmp_path: Path, wrap: An
     assert all(torch.equal(read[name], state[name]) for name in state)
 
 
+@pytest.mark.parametrize("name", ["nothing.pt", "x" * 300 + ".pt", "a\0.pt"])
+def test_file_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"there is no weights file {tmp_path}/{name}"):
+        read_weights(tmp_path / name)
+
+
 def test_a_head_of_another_size_is_left_and_named(tmp_path: Path) -> None:
     old, new = make_model(10), make_model(2)
     fresh = new[2].weight.clone()

@@ -65,6 +65,11 @@ def test_transforms_and_splits_belong_to_their_data(plan) -> None:
     assert made.data["test"].split is None
 
 
+def test_home_of_nobody_is_a_name(plan) -> None:
+    made = plan(["~data.val", "data.train={use='image-folder', root='~nobody-of-this-name/x'}"])
+    assert made.data["train"].dataset.parameters["root"] == Path.cwd() / "~nobody-of-this-name" / "x"
+
+
 def test_paths_are_absolute(plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     made = plan(["~data.val", "data.train={use='image-folder', root='pictures'}"])

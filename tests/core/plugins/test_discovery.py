@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from retinue.plugins.discovery import Plugin, find_plugins
+from retinue.plugins.discovery import Plugin, find_plugins, find_unreadable
 
 if TYPE_CHECKING:
     from tests.core.plugins.conftest import Site
@@ -67,3 +67,25 @@ def test_egg_info_beside_its_sources_has_a_version_too(site: Site) -> None:
     (egg / "entry_points.txt").write_text("[retinue]\nacme = retinue_acme.plugin\n")
     (egg / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: retinue-acme\nVersion: 3.1\n")
     assert find("acme").version == "3.1"
+
+
+@pytest.mark.parametrize(
+    "text", [b"[console_scripts]\nno equals sign\n", b"[other]\na = \xff\xfe\n"], ids=["no value", "no text"]
+)
+def test_entry_points_that_nobody_can_read_hide_no_other_plugin_and_are_named(site: Site, text: bytes) -> None:
+    site.install("acme")
+    site.install("other", distribution="other")
+    unreadable = site.folder / "other-1.0.dist-info"
+    (unreadable / "entry_points.txt").write_bytes(text)
+    assert find("acme").status == "ok"
+    [(folder, reason)] = find_unreadable()
+    assert folder == unreadable
+    assert reason
+
+
+def test_plugin_with_unreadable_metadata_is_broken_and_stops_nothing(site: Site) -> None:
+    site.install("acme", EXPLODES)
+    (site.folder / "retinue_acme-1.0.dist-info" / "METADATA").write_bytes(b"Name: \xff\xfe\n")
+    assert find("acme").status == "broken"
+    assert "METADATA of retinue-acme cannot be read" in str(find("acme").error)
+    assert find("builtin").status == "ok"
