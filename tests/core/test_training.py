@@ -133,3 +133,21 @@ def test_a_run_without_a_checkpoint_goes_on_from_its_first_step(
     train_spec(resume=run, despite_differences=True)
     assert records(run) == records(tmp_path / "whole")
     assert weights(run) == weights(tmp_path / "whole")
+
+
+def test_what_was_changed_stays_changed(train: Train, local_plugin: Callable[[str], None], tmp_path: Path) -> None:
+    """The command that an interrupted run prints has no overrides."""
+    local_plugin(SPY)
+    settings = {"train.epochs": 2, "log.every": 1, "callbacks": [{"use": "spy", "interrupt": 60}]}
+    train(settings, "run")
+    run = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        train_spec(resume=run, overrides=["train.epochs=3"])
+    train_spec(resume=run)
+    assert [record["step"] for record in records(run) if record["event"] == "epoch"] == [23, 46, 69]
+    assert "epochs = 3 # command line" in (run / "resolved.toml").read_text()
+    assert SavedRun(run).plan.spec.train.epochs == 3
+
+
+def test_an_override_that_changes_nothing_is_no_other_run(cut: Callable[..., Path]) -> None:
+    train_spec(resume=cut(COSINE), overrides=["optimizer.momentum=0.9"])

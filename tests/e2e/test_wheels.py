@@ -112,7 +112,7 @@ def test_a_plugin_alone_comes_and_goes(plugin: str, core: Path, wheels: dict[str
     # The workspace puts this build of OpenCV in the place of the one that imgaug asks for.
     environment.install(wheels[distribution], *(["opencv-python-headless"] if plugin == "imgaug-aug" else []))
 
-    others = {found["distribution"] for found in environment.read(workplace, "plugins")} - {"retinue"}
+    others = {found["distribution"] for found in environment.read(workplace, "plugins", "list")} - {"retinue"}
     assert others == {distribution}
     described = environment.read(workplace, "describe", kind, name)
     assert described["distribution"] == distribution

@@ -13,6 +13,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
 import retinue
@@ -148,6 +149,8 @@ def test_command_exists(line, words):
     name = words[words.index("retinue") + 1]
     assert name in COMMANDS
     command = group.get_command(None, name)
+    if isinstance(command, click.Group):
+        command = command.commands[words[words.index("retinue") + 2]]
     options = {flag for option in command.params for flag in option.opts}
     assert {word for word in words if word.startswith("--")} <= options
 

@@ -93,6 +93,12 @@ class PluginError(RetinueError):
     """A plug-in that does not keep the contract: its entry module, a registration, or a signature."""
 
 
+class InstallationError(RetinueError):
+    """A plug-in that pip or uv could not install or take away, or that does not answer once installed."""
+
+    exit_code = 1
+
+
 class DataError(RetinueError):
     """A data set that is missing, empty, unreadable, or not what the spec says."""
 

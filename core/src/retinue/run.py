@@ -11,6 +11,7 @@ from torch import nn
 
 from retinue.builtin.callbacks.progress import ProgressReport
 from retinue.engine.distributed import Group, is_restarted, name_launch, read_group
+from retinue.engine.faults import explain_faults, tell_what_is_kept
 from retinue.engine.log import RunLog, logger
 from retinue.engine.loop import fit
 from retinue.engine.prediction import Picture
@@ -65,7 +66,7 @@ def train(
                 load_spec(directory.resolved, overrides if resume is not None else (), alone=True), registry
             )
         assert plan is not None
-        with prepare_process(plan, group), ExitStack() as stack:
+        with explain_faults(), prepare_process(plan, group), ExitStack() as stack:
             if directory is None:
                 directory, trainer = begin(plan, Path(out) if out else None, group)
                 stack.enter_context(_hold(directory, group))
@@ -90,7 +91,8 @@ def _follow(trainer: Trainer, directory: RunDirectory, log: RunLog) -> int | Non
         trainer.callbacks = [*trainer.callbacks, ProgressReport()]
     if trainer.finished:
         logger.warning("%s is complete: there is nothing to go on with", directory)
-    return fit(trainer)
+    with tell_what_is_kept(trainer), explain_faults():
+        return fit(trainer)
 
 
 def evaluate(run: str | Path, split: str = "val", overrides: Overrides = ()) -> dict[str, float]:

@@ -23,11 +23,12 @@ from retinue.build import (
 from retinue.data.loading import choose_workers
 from retinue.data.preparation import Preparation
 from retinue.engine.cam import Explanation, explain
-from retinue.engine.checkpoints import find_checkpoint, load_weights, read_weights
+from retinue.engine.checkpoints import find_checkpoint, hash_file, load_weights, read_weights
 from retinue.engine.devices import select_device
 from retinue.engine.distributed import Group
 from retinue.engine.evaluation import evaluate
 from retinue.engine.execution import set_precision
+from retinue.engine.faults import explain_faults
 from retinue.engine.history import read_history
 from retinue.engine.mask_files import write_mask
 from retinue.engine.meters import Meter
@@ -105,7 +106,8 @@ class SavedRun:
     @cached_property
     def task(self) -> Task:
         """The task with the weights of the best checkpoint, in eval mode."""
-        warn_of_differences(self.directory, describe_software(self.plan))
+        made_of = {"resolved": hash_file(self.directory.resolved), **describe_software(self.plan)}
+        warn_of_differences(self.directory, made_of)
         task = build_task(Builder(self.plan), self.learnt_from.info)
         checkpoint = find_checkpoint(self.directory, "best", "last")
         load_weights(task.model, read_weights(checkpoint), checkpoint)
@@ -165,6 +167,7 @@ class SavedRun:
 
         Raises:
             DataError: the spec has no such data.
+            TrainingError: memory ran out, or a worker process has ended.
         """
         if split not in self.plan.data:
             raise DataError(f"the run has no [data.{split}]; it has {', '.join(self.plan.data)}")
@@ -174,7 +177,8 @@ class SavedRun:
         warn_of_differences(self.directory, {"data": {split: describe_data(section.dataset)}})
         workers = choose_workers(self.plan.spec.data.workers, section.dataset.in_memory)
         loader = build_loader(self.plan, section, workers, self.device, Group(), learnt=False)
-        found = evaluate(self.task, loader, Meter(build_metrics(builder), self.device))
+        with explain_faults():
+            found = evaluate(self.task, loader, Meter(build_metrics(builder), self.device))
         return {f"{split}/{name}": value for name, value in found.items()}
 
     def _preparation(self) -> Preparation:

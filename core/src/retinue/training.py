@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from retinue.build import build_trainer, load_earlier_weights
-from retinue.engine.checkpoints import find_checkpoint, load_state, load_weights, read_weights
+from retinue.engine.checkpoints import find_checkpoint, load_state, load_weights, read_weights, restore_replaced
 from retinue.engine.devices import select_device
 from retinue.engine.distributed import Group, join_group
 from retinue.engine.execution import run_deterministically
@@ -20,7 +21,7 @@ from retinue.engine.saving import restore_state
 from retinue.engine.trainer import Trainer
 from retinue.errors import Problem, RunDirectoryError, SpecError
 from retinue.plan import Plan
-from retinue.plan.values import list_values, write_resolved
+from retinue.plan.values import amend_resolved, list_values, write_resolved
 from retinue.positions import Path as KeyPath
 from retinue.provenance import check_resumable, describe_run, read_threads, renew_lock, write_lock
 from retinue.rundir import RunDirectory, writing
@@ -64,6 +65,8 @@ def go_on(plan: Plan, directory: RunDirectory, group: Group, despite_differences
         RunDirectoryError: what is here now would make it another run, or no checkpoint can be read.
     """
     check_changes(plan)
+    if group.leads:
+        restore_replaced(directory)
     checkpoint = group.share(find_checkpoint(directory, "last") if group.leads and directory.has_begun() else None)
     if checkpoint is None:
         trainer, _ = build_trainer(plan, directory, group, partial(load_earlier_weights, plan))
@@ -79,8 +82,20 @@ def go_on(plan: Plan, directory: RunDirectory, group: Group, despite_differences
     else:
         _restore(trainer, state, weights, checkpoint)
     if group.leads:
-        renew_lock(directory, now, trainer.run.state.step)
+        _keep_changes(plan, directory)
+        renew_lock(directory, describe_run(plan, trainer), trainer.run.state.step)
     return trainer
+
+
+def _keep_changes(plan: Plan, directory: RunDirectory) -> None:
+    """Write overrides into resolved.toml: the next time the run goes on, they are its own."""
+    paths = [override.path for override in plan.layers.overrides]
+    values = list(list_values(plan, {}))
+    changed = [v for v in values if any(path[: len(v.path)] == v.path[: len(path)] for path in paths)]
+    if changed:
+        beside = directory.resolved.with_suffix(".tmp")
+        beside.write_text(amend_resolved(directory.resolved.read_text(encoding="utf-8"), changed), encoding="utf-8")
+        beside.replace(directory.resolved)
 
 
 def _restore(trainer: Trainer, state: dict[str, Any], weights: dict[str, Tensor], checkpoint: Path) -> None:
@@ -107,10 +122,19 @@ def check_changes(plan: Plan) -> None:
     problems = [
         Problem(_explain(override.path, plan), override.position(key=True))
         for override in plan.layers.overrides
-        if not any(override.path[: len(path)] == path for path in allowed) and not _only_longer(override.path, plan)
+        if not any(override.path[: len(path)] == path for path in allowed)
+        and not _only_longer(override.path, plan)
+        and override.value != _find(plan.layers.documents[0].values, override.path)
     ]
     if problems:
         raise SpecError(problems)
+
+
+def _find(place: Any, path: KeyPath) -> Any:
+    try:
+        return reduce(getitem, path, place)
+    except (LookupError, TypeError):
+        return None
 
 
 def _only_longer(path: KeyPath, plan: Plan) -> bool:

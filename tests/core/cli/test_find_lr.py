@@ -32,6 +32,7 @@ def test_a_line_for_the_spec_and_a_curve_and_nothing_else(command: Callable[...,
 def test_json_has_the_curve(command: Callable[..., Answer], spec: Path) -> None:
     found = command("find-lr", spec, *MOMENTUM, "--low", 1e-6, "--out", "curves/one.png", "--json").json
     assert found["suggestion"].keys() == {"optimizer.lr"}
+    assert found["suggestion"]["optimizer.lr"] in [float(f"{rate:.2g}") for rate in found["rates"]]
     assert found["rates"][0] == 1e-6
     assert len(found["rates"]) == len(found["losses"])
     assert (found["curve"], Path("curves/one.png").is_file()) == ("curves/one.png", True)

@@ -15,7 +15,14 @@ import torch
 from tests.core.engine.conftest import link, names, save, state_at
 from torch import nn
 
-from retinue.engine.checkpoints import check_whole, find_checkpoint, load_state, load_weights, read_weights
+from retinue.engine.checkpoints import (
+    check_whole,
+    find_checkpoint,
+    load_state,
+    load_weights,
+    read_weights,
+    restore_replaced,
+)
 from retinue.errors import RunDirectoryError
 from retinue.rundir import RunDirectory
 
@@ -140,6 +147,8 @@ def test_a_crash_while_a_step_is_saved_again_loses_nothing(is_placed: bool, dire
         save(directory, {20: 0.7})
         shutil.copytree(directory.checkpoint(10), set_aside, dirs_exist_ok=True)
     assert directory.has_begun()
+    assert find_checkpoint(directory, "last") == directory.checkpoint(20 if is_placed else 10)
+    restore_replaced(directory)
     assert find_checkpoint(directory, "last") == directory.checkpoint(20)
     check_whole(directory.checkpoint(20))
     assert names(directory) == {"step-00000010", "step-00000020", "last", "best"}

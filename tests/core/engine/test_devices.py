@@ -40,6 +40,8 @@ def test_auto_takes_what_torch_sees_and_says_why(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Some GPU")
     assert select_device("auto") == (torch.device("cuda", 0), "torch sees Some GPU")
+    with pytest.raises(TrainingError, match="more processes than GPUs, which are 1"):
+        select_device("auto", local_rank=1)
 
 
 @pytest.mark.parametrize("wanted", ["cuda", "cuda:1", "mps"])

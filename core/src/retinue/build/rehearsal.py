@@ -29,25 +29,40 @@ def rehearse(task: Task, section: str, sample: Batch, device: torch.device) -> N
         raise TrainingError(f"the model fails on data.{section}: {describe_sample(sample)}: {error}") from error
 
 
-def rehearse_lone_sample(task: Task, sample: Batch, order: EpochBatches, device: torch.device) -> None:
-    """Where a batch of an epoch has one sample alone, train on one, on a copy.
+def rehearse_lone_sample(task: Task, sample: Batch, order: EpochBatches, accumulate: int, device: torch.device) -> None:
+    """Where one sample alone is learnt from, of a batch or of a part of it, train on one, on a copy.
 
     Raises:
         TrainingError: the model has a batch norm that cannot.
     """
     rest = 0 if order.drop_last else order.size % order.batch_size
-    if (rest or order.batch_size) > 1:
+    if min(_smallest_part(size, order.processes, accumulate) for size in (order.batch_size, rest) if size) > 1:
         return
     try:
         _run(copy.deepcopy(task).train(), sample, device)
     except ValueError as error:
         if LONE not in str(error):
             raise
-        remedy = "set data.drop_last = true, or another data.batch_size" if rest else "set a larger data.batch_size"
-        raise TrainingError(
-            f"of {order.size} samples in batches of {order.batch_size} the last batch has one sample, which the "
-            f"model's batch norm cannot learn from: {remedy}"
-        ) from error
+        raise TrainingError(_explain_lone_sample(order, accumulate, rest)) from error
+
+
+def _smallest_part(size: int, processes: int, accumulate: int) -> int:
+    """Return the fewest samples that a batch of some size is learnt from at once."""
+    share = max(1, size // processes)
+    return share // min(accumulate, share)
+
+
+def _explain_lone_sample(order: EpochBatches, accumulate: int, rest: int) -> str:
+    if _smallest_part(order.batch_size, order.processes, accumulate) > 1:
+        remedy = "set data.drop_last = true, or another data.batch_size"
+        what = "the last batch has" if rest == 1 else f"the last batch, of {rest}, has parts of"
+    else:
+        remedy = "set a larger data.batch_size" + (" or a smaller train.accumulate" if accumulate > 1 else "")
+        what = "each batch has" if order.batch_size == 1 else "there are parts of"
+    return (
+        f"of {order.size} samples in batches of {order.batch_size} {what} one sample, which the "
+        f"model's batch norm cannot learn from: {remedy}"
+    )
 
 
 @torch.no_grad()

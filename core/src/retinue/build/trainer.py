@@ -74,7 +74,7 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
     workers = choose_workers(spec.data.workers, train.dataset.in_memory, group.local_size)
     torch.set_num_threads(choose_threads(workers, group.local_size))
     loader = build_loader(plan, train, workers, device, group, learnt=True)
-    rehearse_lone_sample(task, example, loader.order, device)
+    rehearse_lone_sample(task, example, loader.order, spec.train.accumulate, device)
     fill(task.model)
     learner = build_learner(builder, prepare_task(plan, task, group, device), group, device)
     total = spec.train.steps or (spec.train.epochs or 0) * len(loader)
@@ -128,6 +128,9 @@ def check_steps(plan: Plan, group: Group) -> None:
         shares = f"{group.size} processes, each in {train.accumulate} parts" if group.size > 1 else "so many parts"
         where = plan.layers.locate(("train", "accumulate")) or plan.layers.locate(("data", "batch_size"))
         raise SpecError([Problem(f"a batch of data.batch_size = {batch_size} cannot be cut for {shares}", where)])
+    if train.compile and train.gradient_checkpointing:
+        where = plan.layers.locate(("train", "compile"))
+        raise SpecError([Problem("torch.compile does not take train.gradient_checkpointing: set one of them", where)])
     if train.precision == "fp16" and train.strategy == "fsdp2" and group.size > 1:
         where = plan.layers.locate(("train", "precision"))
         raise SpecError([Problem('fsdp2 has no loss scaling for fp16: set train.precision = "bf16"', where)])

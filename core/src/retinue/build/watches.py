@@ -14,6 +14,10 @@ def choose_watches(builder: Builder) -> list[Watch]:
     The first has the link `best`, each other one a link such as `best-val-iou`.
     """
     tables = builder.plan.spec.checkpoint.best
+    for number, table in enumerate(tables):
+        if table.metric in (other.metric for other in tables[:number]):
+            where = builder.plan.layers.locate(("checkpoint", "best", number, "metric"))
+            raise SpecError([Problem(f"{table.metric} is watched twice: `keep` says how many of the best stay", where)])
     links = ["best", *(f"best-{table.metric.replace('/', '-')}" for table in tables[1:])]
     return [
         Watch(table.metric, link, is_higher_better(builder, table.metric, table.mode), table.keep)

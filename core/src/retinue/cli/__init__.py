@@ -23,7 +23,7 @@ COMMANDS = {
     "list": "List components by kind.",
     "describe": "Show a component: its parameters and where it comes from.",
     "schema": "Print the JSON Schema of run specs.",
-    "plugins": "List installed plug-ins.",
+    "plugins": "List, install, examine and begin plug-ins.",
     "env": "Show versions and the device that training would use.",
 }
 
@@ -62,7 +62,8 @@ def main() -> None:
         says_itself = isinstance(error, SpecError | ComponentError | Interrupted)
         # Of a group's processes all find the same mistake in a spec, and get the same signal.
         if not says_itself or os.environ.get("RANK", "0") == "0":
-            click.echo(_printable(str(error) if says_itself else f"error: {error}"), err=True)
+            told = [str(error) if says_itself else f"error: {error}", *getattr(error, "__notes__", ())]
+            click.echo(_printable("\n".join(told)), err=True)
         sys.exit(error.exit_code)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,7 @@ RATE = click.FloatRange(min=0, min_open=True)
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[key.path=value]...")
 @click.option(
-    "--steps", type=click.IntRange(min=20), metavar="N", default=100, show_default=True, help="Most to train."
+    "--steps", type=click.IntRange(min=20), metavar="N", default=100, show_default=True, help="How many to train."
 )
 @click.option("--low", type=RATE, metavar="LR", default=1e-7, show_default=True, help="The first rate.")
 @click.option("--high", type=RATE, metavar="LR", default=1.0, show_default=True, help="The last rate.")
@@ -51,8 +51,8 @@ def command(
     path = write_picture(_draw_curve(curve, found), out or Path(f"{spec.stem}-lr.png"))
     if found is None:
         raise TrainingError(
-            f"no suggestion: from {low:g} to {curve.rates[-1]:g} the loss is not level first and falls clearly then "
-            f"({path}); another --low or --high, more --steps or a larger batch may help"
+            f"no suggestion: from {low:g} to {curve.rates[-1]:g} the loss does not fall clearly ({path}); "
+            "a lower --low, a higher --high, more --steps or a larger batch may help"
         )
     settings = _list_settings(plan, found)
     if as_json:
@@ -68,12 +68,13 @@ def _test_rates(plan: Plan, low: float, high: float, steps: int) -> LrCurve:
 
     from retinue.build import build_trainer, load_earlier_weights
     from retinue.engine.distributed import Group
+    from retinue.engine.faults import explain_faults
     from retinue.engine.lr_range import trace_losses
     from retinue.rundir import RunDirectory
     from retinue.training import prepare_process
 
     plain = replace(plan, schedulers=[], callbacks=[])
-    with prepare_process(plain, Group()):
+    with explain_faults(), prepare_process(plain, Group()):
         directory = RunDirectory.choose(None, plan.spec.name)
         trainer, _ = build_trainer(plain, directory, Group(), partial(load_earlier_weights, plain))
         return trace_losses(trainer, low, high, steps)
@@ -95,16 +96,15 @@ def _draw_curve(curve: LrCurve, found: float | None) -> Tensor:
     from matplotlib.figure import Figure
 
     # pyplot would choose a backend for the whole process.
-    canvas = FigureCanvasAgg(Figure(figsize=(7, 4), dpi=120, layout="constrained"))
+    canvas: Any = FigureCanvasAgg(Figure(figsize=(7, 4), dpi=120, layout="constrained"))
     axes = canvas.figure.add_subplot(xscale="log", xlabel="learning rate", ylabel="loss")
-    smoothed = curve.smooth()
     axes.plot(curve.rates, curve.losses, color="lightgrey", label="of each step")
-    axes.plot(curve.rates, smoothed, label="smoothed")
+    axes.plot(curve.rates, curve.smooth(), label="smoothed")
     if found is not None:
         axes.axvline(found, color="tab:red", linestyle="--", label=f"suggestion: {found:.2g}")
-    # What comes after the lowest point may be higher by any factor.
-    most, least = max(smoothed[: smoothed.index(min(smoothed)) + 1]), min(smoothed)
-    axes.set_ylim(top=min(axes.get_ylim()[1], 2 * most - least))
+    # Where it diverges a loss may be higher by any factor.
+    middle = float(np.median(curve.losses))
+    axes.set_ylim(top=min(axes.get_ylim()[1], 3 * middle - 2 * min(curve.losses)))
     axes.legend()
     canvas.draw()
     return torch.from_numpy(np.asarray(canvas.buffer_rgba())[..., :3].copy()).permute(2, 0, 1)

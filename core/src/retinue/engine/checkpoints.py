@@ -42,7 +42,6 @@ def find_checkpoint(directory: RunDirectory, *names: str) -> Path:
     Raises:
         RunDirectoryError: there is none; says what is wrong with each.
     """
-    _restore_replaced(directory)
     latest_first = [directory.checkpoint(step) for step in reversed(directory.checkpoint_steps())]
     linked = [directory.link(name).resolve() for name in names if directory.link(name).exists()]
     reasons: list[str] = []
@@ -58,7 +57,7 @@ def find_checkpoint(directory: RunDirectory, *names: str) -> Path:
     raise RunDirectoryError("; ".join(reasons) or f"{directory} has no checkpoint yet")
 
 
-def _restore_replaced(directory: RunDirectory) -> None:
+def restore_replaced(directory: RunDirectory) -> None:
     """Give a checkpoint its name back whose successor was never put in its place."""
     for path in directory.checkpoints.glob(f".step-*{REPLACED}"):
         final = path.with_name(path.name.removeprefix(".").removesuffix(REPLACED))

@@ -32,7 +32,12 @@ def select_device(wanted: str, local_rank: int = 0) -> tuple[torch.device, str]:
 
 
 def _best_device(local_rank: int) -> tuple[torch.device, str]:
-    if torch.cuda.device_count() > local_rank:
+    gpus = torch.cuda.device_count()
+    if 0 < gpus <= local_rank:
+        raise TrainingError(
+            f"there are more processes than GPUs, which are {gpus}: start fewer, or set train.device=cpu"
+        )
+    if gpus:
         return torch.device("cuda", local_rank), f"torch sees {torch.cuda.get_device_name(local_rank)}"
     if torch.backends.mps.is_available():
         return torch.device("mps"), "torch sees Apple's GPU"

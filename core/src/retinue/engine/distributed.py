@@ -18,8 +18,6 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from retinue.errors import TrainingError
-
 
 @dataclass(frozen=True)
 class Group:
@@ -86,11 +84,7 @@ def read_group() -> Group:
 
 @contextmanager
 def join_group(group: Group, uses_cuda: bool) -> Iterator[None]:
-    """While entered, the processes of a group can talk: over gloo between CPUs, over nccl between GPUs.
-
-    Raises:
-        TrainingError: one of the others has ended.
-    """
+    """While entered, the processes of a group can talk: over gloo between CPUs, over nccl between GPUs."""
     if group.size == 1:
         yield
         return
@@ -99,11 +93,6 @@ def join_group(group: Group, uses_cuda: bool) -> Iterator[None]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if uses_cuda else "gloo")
     try:
         yield
-    except RuntimeError as error:
-        # gloo has no errors of its own.
-        if isinstance(error, dist.DistError) or "gloo" in str(error):
-            raise TrainingError(f"process {group.rank} has lost another one of its group: {error}") from error
-        raise
     finally:
         dist.destroy_process_group()
 

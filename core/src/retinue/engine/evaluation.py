@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from retinue.api import Task
@@ -12,10 +14,15 @@ from retinue.engine.meters import Meter
 
 
 @torch.inference_mode()
-def evaluate(task: Task, loader: Loader, meter: Meter) -> dict[str, float]:
+def evaluate(
+    task: Task, loader: Loader, meter: Meter, is_stopped: Callable[[], object] = lambda: False
+) -> dict[str, float]:
     """Return `loss` and every metric over all samples, each counted once; the task is left in eval mode.
 
     The samples' keys are those of epoch 0, so that every evaluation sees the same pictures.
+
+    Args:
+        is_stopped: asked after each batch; where it says so, there are no values.
     """
     task.eval()
     meter.reset()
@@ -24,6 +31,8 @@ def evaluate(task: Task, loader: Loader, meter: Meter) -> dict[str, float]:
         output = task(scale_image(move_batch(batch, meter.device)))
         if loader.order.counts(turn):
             meter.update(output)
+        if is_stopped():
+            return {}
     return meter.compute() | count_unreadable(loader, meter.group)
 
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_map
 from torch.utils.checkpoint import checkpoint
 
@@ -83,7 +82,6 @@ def _match_modules(model: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Mo
 
 def _recompute(block: nn.Module) -> None:
     forward = block.forward
-    norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
 
     @functools.wraps(forward)
     def run(*arguments: Any, **named: Any) -> Any:
@@ -91,7 +89,7 @@ def _recompute(block: nn.Module) -> None:
             return forward(*arguments, **named)
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-            return nullcontext(), _count_once(norms)
+            return nullcontext(), _count_once(block)
 
         return checkpoint(forward, *arguments, use_reentrant=False, context_fn=contexts, **named)
 
@@ -99,16 +97,16 @@ def _recompute(block: nn.Module) -> None:
 
 
 @contextmanager
-def _count_once(norms: Sequence[_BatchNorm]) -> Iterator[None]:
-    """Batch norm must not count a batch a second time when it is computed again."""
-    tracking = [norm.track_running_stats for norm in norms]
-    for norm in norms:
-        norm.track_running_stats = False
+def _count_once(block: nn.Module) -> Iterator[None]:
+    """What a block counts in its buffers, as batch norm does, must not count twice when it is computed again."""
+    own = [(module, dict(module._buffers)) for module in block.modules()]
+    for module, buffers in own:
+        module._buffers.update({name: buffer.clone() for name, buffer in buffers.items() if buffer is not None})
     try:
         yield
     finally:
-        for norm, tracks in zip(norms, tracking, strict=True):
-            norm.track_running_stats = tracks
+        for module, buffers in own:
+            module._buffers.update(buffers)
 
 
 @contextmanager

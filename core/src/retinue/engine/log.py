@@ -5,11 +5,33 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
+from retinue.rundir import writing
+
 logger = logging.getLogger("retinue")
+
+
+class LogFile(logging.FileHandler):
+    """A log file that a full disk ends, and not the run."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8")
+        self.path = path
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Say it once, and write nothing more."""
+        self.addFilter(lambda _: False)
+        logger.warning("%s cannot be written: %s; the run goes on without", self.path, sys.exception())
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what it could not write it would try to write once more."""
+        with suppress(OSError):
+            super().close()
 
 
 class RunLog:
@@ -24,12 +46,16 @@ class RunLog:
         self._warnings = logging.StreamHandler(sys.stderr)
         self._warnings.setLevel(logging.WARNING if speaks else logging.CRITICAL + 1)
         self._warnings.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-        self._file: logging.FileHandler | None = None
+        self._file: LogFile | None = None
 
     def write_to(self, path: Path) -> None:
-        """Write to a file from here on, and what was said before."""
-        self._file = logging.FileHandler(path, encoding="utf-8")
-        self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        """Write to a file from here on, and what was said before.
+
+        Raises:
+            TrainingError: there cannot be one.
+        """
+        with writing(path):
+            self._file = LogFile(path)
         logger.addHandler(self._file)
         self._kept.setTarget(self._file)
         self._kept.close()

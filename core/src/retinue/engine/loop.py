@@ -85,7 +85,7 @@ def train_step(trainer: Trainer, batch: Batch) -> Output | None:
 
 
 def close_epoch(trainer: Trainer) -> None:
-    """Validate, write down, adjust the learning rate, keep a checkpoint."""
+    """Validate, write down, adjust the learning rate, keep a checkpoint; or nothing, if a signal asks to stop."""
     run, state = trainer.run, trainer.run.state
     check_losses(trainer)
     values = {"lr": trainer.schedule.lr(), **measure_rate(trainer), "memory_mib": measure_memory(run.device)}
@@ -93,7 +93,10 @@ def close_epoch(trainer: Trainer) -> None:
     values |= {f"train/{name}": value for name, value in learnt.items()}
     if trainer.val is not None:
         with trainer.learner.averaged():
-            found = evaluate(run.task, trainer.val, trainer.val_meter)
+            found = evaluate(run.task, trainer.val, trainer.val_meter, trainer.ask_for_signal)
+        if trainer.ask_for_signal() is not None:
+            # A resumed run closes the epoch from its beginning.
+            return
         values |= {f"val/{name}": value for name, value in found.items()}
     trainer.train_meter.reset()
     state.epoch, state.batch, state.values = state.epoch + 1, 0, values

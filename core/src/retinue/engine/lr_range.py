@@ -18,8 +18,8 @@ fastai and Lightning."""
 WIDTH = 0.03
 """Deviation of the bell that smooths the curve, as a share of its points. A running mean would lag behind and suggest
 rates near those at which the loss rises again."""
-CLEAR = 10.0
-"""How many deviations of the curve before its fall the fall measures at least; noise alone stays below."""
+CLEAR = 4.0
+"""How many times the median distance of a loss from the curve the fall measures at least; noise alone stays below."""
 FEWEST = 10
 """Points that make a curve."""
 
@@ -53,12 +53,12 @@ class LrCurve:
             return None
         smoothed = np.array(self.smooth())
         lowest = int(smoothed.argmin())
-        if lowest < 2:
+        if lowest == 0:
             return None
         level = np.median(smoothed[:lowest])
-        begin = int(np.flatnonzero(smoothed[:lowest] >= level)[-1])
-        if level - smoothed[lowest] < CLEAR * smoothed[: begin + 1].std():
+        if level - smoothed[lowest] < CLEAR * np.median(np.abs(self.losses - smoothed)):
             return None
+        begin = int(np.flatnonzero(smoothed[:lowest] >= level)[-1])
         slopes = np.gradient(smoothed, np.log(self.rates))
         return self.rates[begin + int(slopes[begin : lowest + 1].argmin())]
 
@@ -72,7 +72,7 @@ def trace_losses(trainer: Trainer, low: float, high: float, steps: int) -> LrCur
         trainer: of a group of one and without schedules; it is spent afterwards.
         low: the first rate.
         high: the last.
-        steps: two at least.
+        steps: how many, two at least.
     """
     optimizer = trainer.run.optimizer
     ratios = [group["lr"] / optimizer.defaults["lr"] for group in optimizer.param_groups]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -88,7 +89,7 @@ class Meter:
         states = self.group.gather(self.state())
         loss = _interleave([state["losses"] for state in states]).to(self.dtype)
         sizes = _interleave([torch.tensor(state["sizes"]) for state in states]).to(self.dtype)
-        values = {"loss": float((loss * sizes).sum() / sizes.sum()) if len(sizes) else 0.0}
+        values = {"loss": float((loss * sizes).sum() / sizes.sum()) if len(sizes) else math.nan}
         sums = self._sums(states)
         for name, metric in self.counted.items():
             number = self.statistics.index(metric.statistic)

@@ -14,6 +14,10 @@ from retinue.errors import TrainingError
 logger = logging.getLogger("retinue")
 
 
+class DivergenceError(TrainingError):
+    """The same steps would end so again."""
+
+
 def record_step(trainer: Trainer) -> None:
     """Write a step's loss and learning rate down: the one place in an epoch that waits for the device."""
     losses = check_losses(trainer)
@@ -31,7 +35,7 @@ def check_losses(trainer: Trainer) -> list[float]:
     """Return the losses of the steps since the last look.
 
     Raises:
-        TrainingError: one is not finite; names the step, the batch's files and the last checkpoint.
+        DivergenceError: one is not finite; names the step, the batch's files and the last checkpoint.
     """
     losses = trainer.losses.read()
     place = first_infinite(losses)
@@ -46,7 +50,7 @@ def leave_out(trainer: Trainer) -> None:
     """Count a step that was left out.
 
     Raises:
-        TrainingError: they are more than the spec allows.
+        DivergenceError: they are more than the spec allows.
     """
     state = trainer.run.state
     state.left_out += 1
@@ -62,7 +66,7 @@ def refuse_step(trainer: Trainer, what: str, step: int, batch: int) -> NoReturn:
     steps = trainer.store.directory.checkpoint_steps()
     last = f"the last checkpoint is that of step {steps[-1]}" if steps else "there is no checkpoint of this run yet"
     files = ", ".join(trainer.train.name_samples(trainer.run.state.epoch, batch))
-    raise TrainingError(
+    raise DivergenceError(
         f"{what} at step {step + 1}, in the batch of {files}; {last}. A lower optimizer.lr, a warm-up or "
         "train.clip_norm may help; train.skip_nonfinite leaves out as many such steps as it says"
     )

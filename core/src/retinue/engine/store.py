@@ -17,7 +17,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from retinue.engine.checkpoints import REPLACED, STATE, WEIGHTS, hash_file, hash_record, read_manifest
+from retinue.engine.checkpoints import (
+    REPLACED,
+    STATE,
+    WEIGHTS,
+    hash_file,
+    hash_record,
+    read_manifest,
+    restore_replaced,
+)
 from retinue.engine.history import json_values
 from retinue.errors import RunDirectoryError, TrainingError
 from retinue.rundir import MANIFEST, RunDirectory
@@ -114,6 +122,7 @@ class CheckpointStore:
         # torch and safetensors raise errors of their own where a disk is full.
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(beside, ignore_errors=True)
+            restore_replaced(self.directory)
             raise TrainingError(f"the checkpoint of step {step} cannot be written: {error}") from error
 
     def _put_in_place(self, beside: Path, final: Path) -> None:

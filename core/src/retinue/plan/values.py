@@ -83,6 +83,19 @@ def write_resolved(values: list[Value]) -> str:
     return tomlkit.dumps(document)
 
 
+def amend_resolved(text: str, values: Iterable[Value]) -> str:
+    """Return what `write_resolved` returned with some values replaced."""
+    document = tomlkit.parse(text)
+    for value in values:
+        place: Any = document
+        for part in value.path[:-1]:
+            place = place[part]
+        item = tomlkit.item(value.value)
+        item.comment(value.origin)
+        place[value.path[-1]] = item
+    return tomlkit.dumps(document)
+
+
 def _enter(place: Any, part: str | int, empty: Table | AoT) -> Any:
     if isinstance(part, int):
         if part == len(place):

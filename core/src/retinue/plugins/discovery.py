@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
+from collections.abc import Iterator
 from configparser import Error as MalformedMetadata
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import Distribution
+from pathlib import Path
 from typing import Literal
 
 import entrypoints
@@ -55,32 +59,74 @@ def find_plugins() -> list[Plugin]:
     return [_judge_version(plugin) for plugin in found]
 
 
+def find_unreadable() -> list[tuple[Path, str]]:
+    """Return the metadata folders whose entry points cannot be read, with the reason: no plug-in is found there."""
+    found = []
+    for distribution in importlib.metadata.distributions():
+        try:
+            list(distribution.entry_points)
+        except Exception as error:
+            found.append((_metadata_folder(distribution), f"{type(error).__name__}: {error}"))
+    return found
+
+
 def _entry_points() -> list[Plugin]:
     try:
         with warnings.catch_warnings():
             # It would leave out a line that it cannot read, with no more than a warning.
             warnings.simplefilter("error", UserWarning)
             points = entrypoints.get_group_all(PROJECT)
-    except (MalformedMetadata, UserWarning, OSError):
-        # A malformed entry_points.txt of any distribution stops entrypoints; the standard library steps over it.
-        return [
-            Plugin(
-                point.name, point.value.split(":")[0].strip(), canonicalize_name(point.dist.name), point.dist.version
-            )
-            for point in importlib.metadata.entry_points(group=PROJECT)
-            if point.dist is not None
-        ]
+    except (MalformedMetadata, UserWarning, OSError, ValueError):
+        # A malformed entry_points.txt of any distribution stops entrypoints.
+        return list(_read_one_by_one())
     return [_from_entry_point(point.name, point.module_name, point.distro) for point in points]
+
+
+def _read_one_by_one() -> Iterator[Plugin]:
+    """Yield the plug-ins of every distribution that the standard library can read."""
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        name = canonicalize_name(_metadata_folder(distribution).name.split("-")[0].removesuffix(".egg"))
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            points = distribution.entry_points.select(group=PROJECT)
+        except Exception:
+            # Whatever is in there, `plugins doctor` names it: see find_unreadable.
+            continue
+        for point in points:
+            yield Plugin(point.name, point.value.split(":")[0].strip(), name, _read_version(name))
+
+
+def _metadata_folder(distribution: Distribution) -> Path:
+    # Where its METADATA is damaged, the folder alone tells which distribution it is; no public attribute has it.
+    return Path(str(getattr(distribution, "_path", distribution.locate_file(""))))
 
 
 def _from_entry_point(id: str, module: str, distribution: entrypoints.Distribution) -> Plugin:
     name = canonicalize_name(distribution.name)
     # An egg-info beside its sources has no version in its name.
-    return Plugin(id, module, name, distribution.version or importlib.metadata.version(name))
+    return Plugin(id, module, name, distribution.version or _read_version(name))
+
+
+def _read_version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except Exception:
+        # _judge_version says what is wrong with the metadata.
+        return None
 
 
 def _judge_version(plugin: Plugin) -> Plugin:
-    wanted = _unmet_requirement(plugin.distribution)
+    assert plugin.distribution is not None
+    try:
+        lines = importlib.metadata.requires(plugin.distribution) or []
+    except Exception as error:
+        # No METADATA, or bytes that are no text: the standard library raises what it comes across.
+        reason = f"the METADATA of {plugin.distribution} cannot be read ({type(error).__name__}): install it again"
+        return replace(plugin, status="broken", error=reason)
+    wanted = _unmet_requirement(lines)
     if wanted is None:
         return plugin
     return replace(
@@ -90,8 +136,8 @@ def _judge_version(plugin: Plugin) -> Plugin:
     )
 
 
-def _unmet_requirement(distribution: str | None) -> str | None:
-    for line in importlib.metadata.requires(distribution) or [] if distribution else []:
+def _unmet_requirement(lines: list[str]) -> str | None:
+    for line in lines:
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
@@ -103,6 +149,7 @@ def _unmet_requirement(distribution: str | None) -> str | None:
     return None
 
 
+@cache
 def core_version() -> str:
     """Return the version of the installed core."""
     return importlib.metadata.version(PROJECT)

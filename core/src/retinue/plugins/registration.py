@@ -6,7 +6,9 @@ import importlib
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +23,26 @@ from retinue.plugins.components import Component
 from retinue.plugins.discovery import Plugin
 from retinue.plugins.names import KEBAB_CASE, is_kebab_case
 from retinue.validation import closest
+
+
+def admit_plugin(plugin: Plugin) -> tuple[Plugin, list[Component]]:
+    """Import an entry module and return the plug-in as it turned out, with its components: none of a broken one."""
+    had_torch = "torch" in sys.modules
+    components: list[Component] = []
+    try:
+        components = collect_components(plugin)
+    # A plug-in may fail in any way, sys.exit among them: none takes a command down.
+    except (Exception, SystemExit) as error:
+        plugin = replace(plugin, status="broken", error=_reason(error), details=traceback.format_exc())
+    return replace(plugin, imports_torch=not had_torch and "torch" in sys.modules), components
+
+
+def _reason(error: BaseException) -> str:
+    """Return an exception in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, PluginError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def collect_components(plugin: Plugin) -> list[Component]:

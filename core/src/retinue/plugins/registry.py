@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 
-from retinue.errors import AmbiguousComponent, PluginError, Problem, SpecError, UnknownComponent
+from retinue.errors import AmbiguousComponent, Problem, SpecError, UnknownComponent
 from retinue.hooks import KINDS
 from retinue.plugins.components import Component
 from retinue.plugins.discovery import Plugin
 from retinue.plugins.first_party import find_distribution
-from retinue.plugins.registration import collect_components
+from retinue.plugins.registration import admit_plugin
 from retinue.plugins.registry_file import RegistryFile, find_registry_file
 from retinue.plugins.selection import explain_missing, select_plugins
 from retinue.validation import closest, enumerate_words
@@ -157,22 +155,10 @@ class Registry:
     def _admit(self, plugin: Plugin) -> Plugin:
         if plugin.status != "ok":
             return plugin
-        had_torch = "torch" in sys.modules
-        try:
-            for component in collect_components(plugin):
-                self._components[component.kind][component.canonical] = component
-        # A plug-in may fail in any way, sys.exit among them: none takes a command down.
-        except (Exception, SystemExit) as error:
-            plugin = replace(plugin, status="broken", error=_reason(error), details=traceback.format_exc())
-        return replace(plugin, imports_torch=not had_torch and "torch" in sys.modules)
-
-
-def _reason(error: BaseException) -> str:
-    """Return an exception in one line."""
-    text = " ".join(str(error).split())
-    if isinstance(error, PluginError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        plugin, components = admit_plugin(plugin)
+        for component in components:
+            self._components[component.kind][component.canonical] = component
+        return plugin
 
 
 def _find_unknown_components(registry: Registry) -> Iterator[Problem]:

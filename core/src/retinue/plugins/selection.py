@@ -23,12 +23,17 @@ def select_plugins(file: RegistryFile) -> list[Plugin]:
     Raises:
         SpecError: the registry file names plug-ins that are not there.
     """
-    local = [Plugin(id, str(path)) for id, path in file.local_files().items()]
-    plugins = [_apply_choice(plugin, file) for plugin in [*find_plugins(), *local]]
-    problems = list(_find_unknown_names(plugins, file))
+    plugins = judge_plugins(file)
+    problems = list(find_unknown_names(plugins, file))
     if problems:
         raise SpecError(problems)
-    return _mark_conflicts(plugins)
+    return plugins
+
+
+def judge_plugins(file: RegistryFile) -> list[Plugin]:
+    """Return installed and local plug-ins with their status, whatever else the registry file names."""
+    local = [Plugin(id, str(path)) for id, path in file.local_files().items()]
+    return _mark_conflicts([_apply_choice(plugin, file) for plugin in [*find_plugins(), *local]])
 
 
 def find_missing(file: RegistryFile) -> list[str]:
@@ -58,7 +63,8 @@ def _apply_choice(plugin: Plugin, file: RegistryFile) -> Plugin:
     return plugin
 
 
-def _find_unknown_names(plugins: list[Plugin], file: RegistryFile) -> Iterator[Problem]:
+def find_unknown_names(plugins: list[Plugin], file: RegistryFile) -> Iterator[Problem]:
+    """Find what the registry file disables, pins or aliases of plug-ins that are not there."""
     ids = {plugin.distribution or plugin.id: plugin.id for plugin in plugins} | {p.id: p.id for p in plugins}
     for number, name in enumerate(file.table.plugins.disabled):
         if name not in ids and canonicalize_name(name) not in ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Annotated
 
 from annotated_types import Ge
@@ -46,8 +47,10 @@ class Profiler(Callback):
 
     def _follow(self, run: Run) -> None:
         """Record from the first step to the last."""
-        wanted = self.first <= run.state.step < self.last
+        wanted = self.first <= run.state.step < min(self.last, run.total_steps)
         if wanted and self.profile is None:
+            # Kineto says on stderr that it starts and stops, and misses a GPU where none is wanted.
+            os.environ.setdefault("KINETO_LOG_LEVEL", "6")
             gpu = [ProfilerActivity.CUDA] if run.device.type == "cuda" else []
             self.profile = profile(activities=[ProfilerActivity.CPU, *gpu])
             self.profile.start()
@@ -58,11 +61,10 @@ class Profiler(Callback):
         self.profile = None
         recorded.stop()
         path = run.directory / "trace.json"
-        # It is no reason to lose a run.
-        try:
-            recorded.export_chrome_trace(str(path))
-        except (OSError, RuntimeError) as error:
-            logger.warning("%s cannot be written: %s", path, error)
+        recorded.export_chrome_trace(str(path))
+        # The exporter keeps a failure to itself.
+        if not path.is_file():
+            logger.warning("%s cannot be written", path)
         kind = "device" if run.device.type == "cuda" else "cpu"
         table = recorded.key_averages().table(
             sort_by=f"self_{kind}_time_total", row_limit=ROWS, max_name_column_width=40

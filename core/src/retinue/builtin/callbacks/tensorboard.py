@@ -16,6 +16,7 @@ from retinue.api import Batch, Callback, Output, Run, Sample, split_outputs
 from retinue.api.image import scale_pixels
 from retinue.api.sheet import draw_samples, split_batch
 from retinue.builtin.callbacks.class_values import draw_matrix, find_matrices, is_cell, write_table
+from retinue.builtin.callbacks.event_file import SCHEME
 from retinue.builtin.callbacks.predictions import draw_predictions
 
 LARGEST, BINS = 160, 64
@@ -56,7 +57,7 @@ class TensorBoard(Callback):
         """Open the event file; of a resumed run, steps from here on replace what is there."""
         step = run.state.step
         self.writer = SummaryWriter(
-            str(run.directory),
+            f"{SCHEME}:{run.directory}",
             purge_step=step + 1 if step else None,
             # Names go by the second: a run that is resumed at once would write over its own.
             filename_suffix=f".{step}",

@@ -1,0 +1,82 @@
+"""What ends training in the middle: told so that a person can mend it, with what is kept."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import torch
+from torch import distributed as dist
+
+from retinue.engine.distributed import read_group
+from retinue.engine.records import DivergenceError
+from retinue.engine.trainer import Trainer
+from retinue.errors import Interrupted, TrainingError
+
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@contextmanager
+def explain_faults() -> Iterator[None]:
+    """Tell what is no mistake in the code from what is.
+
+    Raises:
+        TrainingError: memory ran out, or a worker process or another process of the group has ended.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        told = _explain(error)
+        if told is None:
+            raise
+        raise TrainingError(told) from error
+
+
+@contextmanager
+def tell_what_is_kept(trainer: Trainer) -> Iterator[None]:
+    """Add to an error from which checkpoint the run goes on, and how.
+
+    Raises:
+        Interrupted: SIGINT came a second time.
+    """
+    try:
+        yield
+    except DivergenceError:
+        # Going on would meet the same again.
+        raise
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"stopped at once: {_describe_kept(trainer)}", signal.SIGINT) from error
+    except Exception as error:
+        # What could not be written either is not what ended the run.
+        with suppress(TrainingError):
+            trainer.store.wait()
+        error.add_note(_describe_kept(trainer))
+        raise
+
+
+def _describe_kept(trainer: Trainer) -> str:
+    directory, done = trainer.store.directory, trainer.run.state.step
+    steps = directory.checkpoint_steps()
+    last = f"the last checkpoint is that of step {steps[-1]}" if steps else "there is no checkpoint yet"
+    return f"{done} steps were done, {last}; go on with: retinue train --resume {directory}"
+
+
+def _explain(error: RuntimeError | MemoryError) -> str | None:
+    said = str(error)
+    first = said.partition("\n")[0].strip()
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(phrase in said for phrase in NO_MEMORY):
+        return (
+            f"there is not enough memory: {first}\nA smaller data.batch_size needs less; to learn with, so do "
+            "train.accumulate, which keeps the batch, train.gradient_checkpointing and train.precision. With them it "
+            "is another run, which may begin with this one's weights by finetune.weights"
+        )
+    if "DataLoader worker" in said:
+        return (
+            f"a process that prepares samples has ended: {first}\nThe system ends those that need too much memory: "
+            "fewer data.workers need less, data.workers=0 needs none"
+        )
+    # gloo has no errors of its own.
+    if isinstance(error, dist.DistError) or "gloo" in said:
+        return f"process {read_group().rank} has lost another one of its group: it has ended, or cannot be reached"
+    return None
