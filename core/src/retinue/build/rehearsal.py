@@ -6,30 +6,37 @@ import copy
 
 import torch
 
-from retinue.api import Batch, Task
+from retinue.api import Output, Sample, Task
 from retinue.data.keys import preserve_generators
 from retinue.data.preparation import collate, describe_sample
 from retinue.data.sampling import EpochBatches
 from retinue.engine.devices import move_batch, scale_image
+from retinue.engine.meters import Meter
 from retinue.errors import TrainingError
+
+FAILURES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+"""What a model or a loss may raise on what it was not made for."""
 
 LONE = "more than 1 value per channel"
 """What torch's batch norm says of a batch that has no variance."""
 
 
-def rehearse(task: Task, section: str, sample: Batch, device: torch.device) -> None:
-    """Evaluate a section's first prepared sample.
+def rehearse(task: Task, section: str, sample: Sample, meter: Meter) -> None:
+    """Evaluate a section's first prepared sample, twice in a batch: one alone fits shapes that no batch has.
 
     Raises:
-        TrainingError: the model or the loss fails on it.
+        TrainingError: the model, the loss or a metric fails on it.
     """
     try:
-        _run(task.eval(), sample, device)
-    except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
+        output = _run(task.eval(), [sample, sample], meter.device)
+    except FAILURES as error:
         raise TrainingError(f"the model fails on data.{section}: {describe_sample(sample)}: {error}") from error
+    meter.update(output)
+    meter.compute()
+    meter.reset()
 
 
-def rehearse_lone_sample(task: Task, sample: Batch, order: EpochBatches, accumulate: int, device: torch.device) -> None:
+def rehearse_lone(task: Task, sample: Sample, order: EpochBatches, accumulate: int, device: torch.device) -> None:
     """Where one sample alone is learnt from, of a batch or of a part of it, train on one, on a copy.
 
     Raises:
@@ -39,7 +46,7 @@ def rehearse_lone_sample(task: Task, sample: Batch, order: EpochBatches, accumul
     if min(_smallest_part(size, order.processes, accumulate) for size in (order.batch_size, rest) if size) > 1:
         return
     try:
-        _run(copy.deepcopy(task).train(), sample, device)
+        _run(copy.deepcopy(task).train(), [sample], device)
     except ValueError as error:
         if LONE not in str(error):
             raise
@@ -66,6 +73,7 @@ def _explain_lone_sample(order: EpochBatches, accumulate: int, rest: int) -> str
 
 
 @torch.no_grad()
-def _run(task: Task, sample: Batch, device: torch.device) -> None:
+def _run(task: Task, samples: list[Sample], device: torch.device) -> Output:
     with preserve_generators():
-        task(scale_image(move_batch(collate([sample]), device)))
+        output: Output = task(scale_image(move_batch(collate(samples), device)))
+    return output

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from retinue.api import DataInfo, Run, RunState, Task
 from retinue.build.builder import Builder
 from retinue.build.finetuning import build_freezing, group_learners
-from retinue.build.rehearsal import rehearse, rehearse_lone_sample
+from retinue.build.rehearsal import rehearse, rehearse_lone
 from retinue.build.schedules import build_schedule
 from retinue.build.sections import (
     build_loader,
@@ -67,14 +67,15 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
     example = prepare_example(train, spec.seed)
     builder.facts.update(picture_facts(example))
     task = build_task(builder, train.dataset.info).to(device)
-    rehearse(task, "train", example, device)
+    meters = [Meter(build_metrics(builder), device, group) for _ in range(2)]
+    rehearse(task, "train", example, meters[0])
     if val is not None:
         check_agreement(train.dataset.info, val.dataset.info, "val")
-        rehearse(task, "val", prepare_example(val, spec.seed), device)
+        rehearse(task, "val", prepare_example(val, spec.seed), meters[1])
     workers = choose_workers(spec.data.workers, train.dataset.in_memory, group.local_size)
     torch.set_num_threads(choose_threads(workers, group.local_size))
     loader = build_loader(plan, train, workers, device, group, learnt=True)
-    rehearse_lone_sample(task, example, loader.order, spec.train.accumulate, device)
+    rehearse_lone(task, example, loader.order, spec.train.accumulate, device)
     fill(task.model)
     learner = build_learner(builder, prepare_task(plan, task, group, device), group, device)
     total = spec.train.steps or (spec.train.epochs or 0) * len(loader)
@@ -103,8 +104,8 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
         mixing=train.mixing,
         freezing=build_freezing(builder, run),
         schedule=build_schedule(builder, run),
-        train_meter=Meter(build_metrics(builder), device, group),
-        val_meter=Meter(build_metrics(builder), device, group),
+        train_meter=meters[0],
+        val_meter=meters[1],
         store=CheckpointStore(directory, choose_watches(builder), spec.checkpoint.last),
         history=History(directory.metrics),
         early_stop=build_early_stop(builder, len(loader)),

@@ -20,7 +20,7 @@ from retinue.testing.rule import NotApplicable, require, rule
 from retinue.testing.subject import Subject
 
 KEYS = range(12)
-MARGIN, LEAST = 0.05, 0.3
+MARGIN, LEAST = 0.1, 0.3
 """By how much another mask may fit better, and what share of the picture the right one explains on the average."""
 
 FLOATS = (torch.float16, torch.float32)
