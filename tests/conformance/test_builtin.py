@@ -167,7 +167,11 @@ SCHEDULERS = [
     Case("scheduler", "plateau", {"patience": 2}),
 ]
 
-OPTIMIZERS = [Case("optimizer", "sgd", {"lr": 0.1, "momentum": 0.9})]
+ADAPTS = {"keeps-groups-apart": "lr is the size of its first step; it adapts those that follow"}
+OPTIMIZERS = [
+    Case("optimizer", "sgd", {"lr": 0.1, "momentum": 0.9}),
+    Case("optimizer", "rprop", exempt=ADAPTS),
+]
 
 TASKS = [Case("task", name, task=name) for name in ("classification", "multilabel", "regression", "segmentation")]
 

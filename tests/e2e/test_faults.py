@@ -447,7 +447,7 @@ def test_signal_while_a_checkpoint_is_written(
         (
             "interrupt_twice",
             130,
-            ["stopped at once: 25 steps were done, the last checkpoint is that of step 23"],
+            ["stopped at once, after step 25; the last checkpoint is that of step 23"],
         ),
     ],
 )

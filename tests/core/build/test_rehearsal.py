@@ -108,3 +108,21 @@ def test_an_unreadable_first_validation_picture_is_told_at_once(train, folder, t
     with pytest.raises(RetinueError, match=r"val/a/0\.png: is no picture"):
         train([*overrides, "~data.train.split", "~data.val.split"])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("loss=mse", r"a loss of values compares outputs \(2, 10\) with a target of the same shape, and .* \(2,\)"),
+        ("metrics={error='mse'}", "a metric of values needs values, and the task gives labels: take accuracy or f1"),
+        (
+            "task=segmentation",
+            'the task "segmentation" needs "mask" in every sample, and the data set gives: image, label',
+        ),
+        ("model.num_classes=5", 'the model gives 5 values for each picture and the task "classification" needs 10'),
+    ],
+)
+def test_a_wrong_pairing_is_one_sentence(override: str, says: str, train, tmp_path: Path) -> None:
+    with pytest.raises(RetinueError, match=says):
+        train([override])
+    assert not (tmp_path / "run").exists()

@@ -123,18 +123,28 @@ from retinue.hooks import hookimpl
 
 @hookimpl
 def retinue_models(register):
-    register("old-net", "retinue_acme.parts:part", summary="s", deprecated="lenet")
+    register("old-net", "retinue_acme.parts:net", summary="s", deprecated="lenet")
 
 @hookimpl
 def retinue_losses(register):
-    register("old-loss", "retinue_acme.parts:part", summary="s", deprecated="cross-entropy")
+    register("old-loss", "retinue_acme.parts:loss", summary="s", deprecated="cross-entropy")
+"""
+
+PARTS = """\
+from torch import nn
+
+def net(num_classes: int):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))
+
+def loss():
+    return nn.CrossEntropyLoss()
 """
 
 
 def test_deprecated_components_are_warned_about_where_the_spec_names_them(
     site: Site, check: Callable[..., Answer]
 ) -> None:
-    site.install("acme", DEPRECATED, parts="def part(): ...")
+    site.install("acme", DEPRECATED, parts=PARTS)
     assert check().err == ""
     answer = check("--json", model="old-net", loss="old-loss")
     assert answer.json["ok"] is True

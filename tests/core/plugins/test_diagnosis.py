@@ -97,6 +97,15 @@ def test_malformed_metadata_of_any_distribution(site: Site) -> None:
     assert str(site.folder / "other-1.0.dist-info") in trouble.fix
 
 
+def test_second_metadata_of_a_distribution_is_hidden(site: Site) -> None:
+    site.install("acme", version="1.0")
+    site.install("acme", version="0.9")
+    [trouble] = find(site)
+    folders = [str(site.folder / f"retinue_acme-{version}.dist-info") for version in ("1.0", "0.9")]
+    assert trouble.kind == "hidden"
+    assert all(folder in trouble.message for folder in folders)
+
+
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [

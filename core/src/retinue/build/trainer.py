@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from retinue.api import DataInfo, Run, RunState, Task
+from retinue.api import DataInfo, Run, RunState, Sample, Task
 from retinue.build.builder import Builder
 from retinue.build.finetuning import build_freezing, group_learners
 from retinue.build.rehearsal import rehearse, rehearse_lone
 from retinue.build.schedules import build_schedule
 from retinue.build.sections import (
+    Section,
     build_loader,
     build_section,
     check_agreement,
@@ -59,23 +61,15 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
     builder = Builder(plan)
     spec = plan.spec
     device, _ = select_device(spec.train.device, group.local_rank)
-    train = build_section(builder, "train")
-    facts = dict(builder.facts)
-    val = build_section(builder, "val") if spec.data.val else None
-    # What validation data says about itself must not reach the model.
-    builder.facts = facts
-    example = prepare_example(train, spec.seed)
-    builder.facts.update(picture_facts(example))
-    task = build_task(builder, train.dataset.info).to(device)
-    meters = [Meter(build_metrics(builder), device, group) for _ in range(2)]
-    rehearse(task, "train", example, meters[0])
-    if val is not None:
-        check_agreement(train.dataset.info, val.dataset.info, "val")
-        rehearse(task, "val", prepare_example(val, spec.seed), meters[1])
+    parts = build_parts(builder)
+    train, val, task = parts.train, parts.val, parts.task.to(device)
+    meters = {name: Meter(build_metrics(builder), device, group) for name in ("train", "val")}
+    for name, example in parts.examples.items():
+        rehearse(task, name, example, meters[name])
     workers = choose_workers(spec.data.workers, train.dataset.in_memory, group.local_size)
     torch.set_num_threads(choose_threads(workers, group.local_size))
     loader = build_loader(plan, train, workers, device, group, learnt=True)
-    rehearse_lone(task, example, loader.order, spec.train.accumulate, device)
+    rehearse_lone(task, parts.examples["train"], loader.order, spec.train.accumulate, device)
     fill(task.model)
     learner = build_learner(builder, prepare_task(plan, task, group, device), group, device)
     total = spec.train.steps or (spec.train.epochs or 0) * len(loader)
@@ -88,7 +82,7 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
         device=device,
         holds_model=learner.parallel.holds_model,
         info=train.dataset.info,
-        example=collate([example]),
+        example=collate([parts.examples["train"]]),
         preview=partial(prepare_spread, val or train, spec.seed),
         epochs=math.ceil(total / len(loader)),
         steps_per_epoch=len(loader),
@@ -104,8 +98,8 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
         mixing=train.mixing,
         freezing=build_freezing(builder, run),
         schedule=build_schedule(builder, run),
-        train_meter=meters[0],
-        val_meter=meters[1],
+        train_meter=meters["train"],
+        val_meter=meters["val"],
         store=CheckpointStore(directory, choose_watches(builder), spec.checkpoint.last),
         history=History(directory.metrics),
         early_stop=build_early_stop(builder, len(loader)),
@@ -116,6 +110,41 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
         group=group,
     )
     return trainer, builder
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Data and task of a run, without what moves them.
+
+    Attributes:
+        examples: the first prepared sample of `train` and of `val`.
+    """
+
+    train: Section
+    val: Section | None
+    examples: dict[str, Sample]
+    task: Task
+
+
+def build_parts(builder: Builder) -> Parts:
+    """Build the data and, made for it, the task.
+
+    Raises:
+        SpecError, DataError: what the spec asks for cannot be.
+    """
+    spec = builder.plan.spec
+    train = build_section(builder, "train")
+    facts = dict(builder.facts)
+    val = build_section(builder, "val") if spec.data.val else None
+    # What validation data says about itself must not reach the model.
+    builder.facts = facts
+    examples = {"train": prepare_example(train, spec.seed)}
+    builder.facts.update(picture_facts(examples["train"]))
+    task = build_task(builder, train.dataset.info)
+    if val is not None:
+        check_agreement(train.dataset.info, val.dataset.info, "val")
+        examples["val"] = prepare_example(val, spec.seed)
+    return Parts(train, val, examples, task)
 
 
 def check_steps(plan: Plan, group: Group) -> None:

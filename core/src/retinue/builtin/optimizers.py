@@ -234,7 +234,7 @@ def adafactor(
     params: Any,
     lr: Rate = 1e-2,
     beta2_decay: Annotated[float, Interval(le=0)] = -0.8,
-    eps: tuple[float | None, float] = (None, 1e-3),
+    eps: tuple[float, float] | None = None,
     d: Annotated[float, Ge(1)] = 1.0,
     weight_decay: NotNegative = 0.0,
 ) -> optim.Adafactor:
@@ -243,8 +243,9 @@ def adafactor(
     Args:
         lr: learning rate, relative to the size of the weights.
         beta2_decay: power of the decay of the running mean of squared gradients.
-        eps: against division by zero, none being the data type's smallest step, and the least size of a weight.
+        eps: against division by zero, and the least size of a weight; the data type's smallest step and 1e-3 unless
+            given.
         d: updates with a larger root mean square are clipped to it.
         weight_decay: each step shrinks the weights by lr times this.
     """
-    return optim.Adafactor(params, lr, beta2_decay, eps, d, weight_decay)
+    return optim.Adafactor(params, lr, beta2_decay, eps or (None, 1e-3), d, weight_decay)

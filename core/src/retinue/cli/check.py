@@ -17,29 +17,36 @@ from retinue.spec.loading import load_spec
 @click.command("check")
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[key.path=value]...")
+@click.option("--run", "runs", is_flag=True, help="Run the model on two samples, on the CPU, not its shapes alone.")
 @json_option
-def command(spec: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check SPEC: first its keys, types and names, then the parameters of every component.
+def command(spec: Path, overrides: tuple[str, ...], runs: bool, as_json: bool) -> None:
+    """Check SPEC: its keys, types and names, then every parameter, then whether the parts fit together.
 
-    Prints every value with its origin, or every mistake with its place.
+    Prints every value with its origin, the shapes and what a step costs, or every mistake with its place. Two samples
+    go through the transforms; the model is followed through its shapes alone, loss and metrics see values of these.
     """
     try:
         registry = open_registry()
         plan = make_plan(load_spec(spec, overrides), registry)
+        warn_of_deprecated(plan)
+        from retinue.build.inspection import inspect_run
+
+        found = inspect_run(plan, real=runs)
     except RetinueError as error:
         if not as_json:
             raise
         print_json({"ok": False, "errors": [_as_record(problem, spec) for problem in _problems(error)]})
         sys.exit(error.exit_code)
-    warn_of_deprecated(plan)
     from retinue.plan.values import list_values
 
     values = list(list_values(plan, _expected_from_data(plan)))
     if as_json:
         named = [{"key": _dotted(v.path), "value": v.value, "origin": v.origin} for v in values]
-        print_json({"ok": True, "errors": [], "values": named})
+        print_json({"ok": True, "errors": [], "values": named, "run": found})
     else:
         print_table([(_dotted(value.path), _show(value.value), value.origin) for value in values])
+        click.echo()
+        print_table([(name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in found.items()])
         click.echo(f"\n{spec}: no mistakes")
 
 

@@ -110,7 +110,7 @@ def sync() -> None:
 def doctor(as_json: bool) -> None:
     """Name everything that is wrong with plug-ins and registry.toml, each with what mends it.
 
-    Exit code 1 where something is. Every plug-in is imported in a process of its own.
+    Exit code 1 where something is. Plug-ins are imported in other processes, so that none can end this one.
     """
     from retinue.plugins.diagnosis import diagnose
 

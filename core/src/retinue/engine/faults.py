@@ -46,7 +46,7 @@ def tell_what_is_kept(trainer: Trainer) -> Iterator[None]:
         # Going on would meet the same again.
         raise
     except KeyboardInterrupt as error:
-        raise Interrupted(f"stopped at once: {_describe_kept(trainer)}", signal.SIGINT) from error
+        raise Interrupted(f"stopped at once, {_describe_kept(trainer)}", signal.SIGINT) from error
     except Exception as error:
         # What could not be written either is not what ended the run.
         with suppress(TrainingError):
@@ -56,10 +56,10 @@ def tell_what_is_kept(trainer: Trainer) -> Iterator[None]:
 
 
 def _describe_kept(trainer: Trainer) -> str:
-    directory, done = trainer.store.directory, trainer.run.state.step
+    directory = trainer.store.directory
     steps = directory.checkpoint_steps()
     last = f"the last checkpoint is that of step {steps[-1]}" if steps else "there is no checkpoint yet"
-    return f"{done} steps were done, {last}; go on with: retinue train --resume {directory}"
+    return f"after step {trainer.run.state.step}; {last}; go on with: retinue train --resume {directory}"
 
 
 def _explain(error: RuntimeError | MemoryError) -> str | None:

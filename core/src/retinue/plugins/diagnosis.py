@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from retinue.hooks import PROJECT
 from retinue.plugins.components import is_installed
-from retinue.plugins.discovery import Plugin, find_unreadable
+from retinue.plugins.discovery import Plugin, find_hidden, find_unreadable
 from retinue.plugins.probe import SLOW, Report, probe_plugins
 from retinue.plugins.registry import BUILTIN
 from retinue.plugins.registry_file import RegistryFile
@@ -43,6 +43,7 @@ def diagnose(file: RegistryFile) -> tuple[int, list[Trouble]]:
     reports = probe_plugins(plugins)
     troubles = [
         *_find_malformed(),
+        *_find_hidden(),
         *(trouble for report in reports for trouble in _examine(report)),
         *(trouble for plugin in plugins for trouble in _find_unmet(plugin)),
         *_find_shared_names(reports, file),
@@ -57,6 +58,13 @@ def _find_malformed() -> Iterator[Trouble]:
         name = folder.name.split("-")[0]
         fix = f"install {name} again, or delete {folder} if nothing else of it is left"
         yield Trouble("malformed", f"the entry points of {name} cannot be read: {' '.join(reason.split())}", fix)
+
+
+def _find_hidden() -> Iterator[Trouble]:
+    for folder, seen in find_hidden():
+        name = folder.name.split("-")[0]
+        message = f"{folder} is hidden by {seen}, which stands before it on the module path"
+        yield Trouble("hidden", message, f"delete the one of them that is out of date, or install {name} again")
 
 
 def _examine(report: Report) -> Iterator[Trouble]:

@@ -70,6 +70,28 @@ def find_unreadable() -> list[tuple[Path, str]]:
     return found
 
 
+def find_hidden() -> list[tuple[Path, Path]]:
+    """Return the metadata folders of plug-ins that another one of their distribution hides, with the one that does."""
+    first: dict[str, Path] = {}
+    hidden = []
+    for distribution in importlib.metadata.distributions():
+        if f"[{PROJECT}]" not in _read_entry_points(distribution):
+            continue
+        folder = _metadata_folder(distribution)
+        seen = first.setdefault(_distribution_name(folder), folder)
+        # A folder may stand on the module path twice.
+        if seen.resolve() != folder.resolve():
+            hidden.append((folder, seen))
+    return hidden
+
+
+def _read_entry_points(distribution: Distribution) -> str:
+    try:
+        return distribution.read_text("entry_points.txt") or ""
+    except ValueError:
+        return ""
+
+
 def _entry_points() -> list[Plugin]:
     try:
         with warnings.catch_warnings():
@@ -86,7 +108,7 @@ def _read_one_by_one() -> Iterator[Plugin]:
     """Yield the plug-ins of every distribution that the standard library can read."""
     seen: set[str] = set()
     for distribution in importlib.metadata.distributions():
-        name = canonicalize_name(_metadata_folder(distribution).name.split("-")[0].removesuffix(".egg"))
+        name = _distribution_name(_metadata_folder(distribution))
         if name in seen:
             continue
         seen.add(name)
@@ -102,6 +124,10 @@ def _read_one_by_one() -> Iterator[Plugin]:
 def _metadata_folder(distribution: Distribution) -> Path:
     # Where its METADATA is damaged, the folder alone tells which distribution it is; no public attribute has it.
     return Path(str(getattr(distribution, "_path", distribution.locate_file(""))))
+
+
+def _distribution_name(folder: Path) -> str:
+    return canonicalize_name(folder.name.split("-")[0].removesuffix(".egg"))
 
 
 def _from_entry_point(id: str, module: str, distribution: entrypoints.Distribution) -> Plugin:

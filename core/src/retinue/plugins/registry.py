@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -39,6 +40,7 @@ class Registry:
         """
         self.file = file or RegistryFile(find_registry_file())
         self._components: dict[str, dict[str, Component]] = {kind: {} for kind in KINDS}
+        self._bearers: dict[tuple[str, str], list[Component]] = defaultdict(list)
         self.plugins = [self._admit(plugin) for plugin in select_plugins(self.file)]
         problems = list(_find_unknown_components(self))
         if problems:
@@ -106,7 +108,7 @@ class Registry:
         if "/" in name:
             found = self.named(kind, name)
             return [found] if found else []
-        bearers = [c for c in self.components(kind) if c.name == name and not c.is_family]
+        bearers = sorted(self._bearers.get((kind, name), []), key=lambda component: component.canonical)
         builtin = [component for component in bearers if component.plugin.id == BUILTIN]
         return builtin or bearers
 
@@ -158,6 +160,8 @@ class Registry:
         plugin, components = admit_plugin(plugin)
         for component in components:
             self._components[component.kind][component.canonical] = component
+            if not component.is_family:
+                self._bearers[component.kind, component.name].append(component)
         return plugin
 
 

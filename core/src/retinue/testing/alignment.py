@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import product
 
-import torch
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
@@ -15,31 +13,30 @@ SHIFTS = (-5, -2, 0, 2, 5)
 ANGLES = (-30, -20, -10, 10, 20, 30)
 
 
-def explained(image: Tensor, mask: Tensor) -> float:
-    """Return which share of a picture's variance lies between the areas of a mask: 1 where each has one colour, NaN
-    for a picture of one colour.
+def find_better(image: Tensor, mask: Tensor, original: Tensor) -> float:
+    """Return how much more of a picture the mask would explain if it were mirrored, turned or moved, or what it was
+    before; at most 0 where it is right.
 
     Args:
         image: C x H x W.
         mask: integers H x W.
+        original: the mask before the picture was changed.
     """
     pixels = image.detach().as_subclass(Tensor).double().flatten(1)
-    total = float((pixels - pixels.mean(dim=1, keepdim=True)).square().sum())
-    if total == 0:
-        return math.nan
+    pixels = pixels - pixels.mean(dim=1, keepdim=True)
+    found = _explain(pixels, mask)
+    if found > 0.95:
+        # None can be much better.
+        return 0.0
+    return max(_explain(pixels, other) for other in _move(mask, original)) - found
+
+
+def _explain(pixels: Tensor, mask: Tensor) -> float:
+    """Return which share of a picture's variance lies between the areas of a mask: 1 where each has one colour."""
     labels, areas = mask.as_subclass(Tensor).flatten().unique(return_inverse=True)  # type: ignore[no-untyped-call]
     sizes = areas.bincount(minlength=len(labels)).double()
-    sums = torch.zeros(len(pixels), len(labels), dtype=torch.float64).index_add_(1, areas, pixels)
-    within = float((pixels - (sums / sizes)[:, areas]).square().sum())
-    return 1 - within / total
-
-
-def find_better(image: Tensor, mask: Tensor, original: Tensor) -> float:
-    """Return how much better the picture is explained by the mask mirrored, turned or moved, or as it was before; at
-    most 0 where the mask is right."""
-    found = explained(image, mask)
-    others = [explained(image, other) for other in _move(mask, original)]
-    return max(others) - found
+    sums = pixels.new_zeros(len(pixels), len(labels)).index_add_(1, areas, pixels)
+    return float((sums.square() / sizes).sum() / pixels.square().sum().clamp(min=1e-12))
 
 
 def _move(mask: Tensor, original: Tensor) -> Iterator[Tensor]:

@@ -52,10 +52,11 @@ def differentiable(subject: Subject) -> None:
         outputs = draw_outputs(case)
     target = target.double() if target.is_floating_point() else target
     # Losses may compute in float32 whatever they are given.
-    precision = {"eps": 1e-2, "atol": 1e-4, "rtol": 1e-2}
     given = outputs.double().contiguous().requires_grad_()
     require(
-        torch.autograd.gradcheck(lambda out: loss(out, target), given, **precision, raise_exception=False),
+        torch.autograd.gradcheck(
+            lambda out: loss(out, target), given, eps=1e-2, atol=1e-4, rtol=1e-2, raise_exception=False
+        ),
         "its gradient is not that of finite differences: compute with torch's functions on the outputs "
         "as they are, without detach(), round() or a type of your own",
     )

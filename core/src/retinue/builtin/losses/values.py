@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from annotated_types import Gt
 from torch import Tensor, nn
 
+from retinue.errors import TrainingError
+
 
 class Elementwise(nn.Module):
     """The mean that `function` gives over float32 outputs and target."""
@@ -19,6 +21,11 @@ class Elementwise(nn.Module):
         self.function = function
 
     def forward(self, outputs: Tensor, target: Tensor) -> Tensor:
+        if outputs.shape != target.shape:
+            raise TrainingError(
+                f"a loss of values compares outputs {tuple(outputs.shape)} with a target of the same shape, and the "
+                f'target is {tuple(target.shape)}: is the task "regression"?'
+            )
         return self.function(outputs.float(), target.float())
 
 
