@@ -76,7 +76,7 @@ def train(*arguments: object) -> subprocess.Popen[str]:
 
 def kill_after(process: subprocess.Popen[str], run: Path, records: int, delay: float) -> None:
     """Kill when so many records are written, and a little later."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while count_lines(run / "metrics.jsonl") < records or not (run / "run.lock").exists():
         assert time.monotonic() < deadline
         if process.poll() is not None:

@@ -283,3 +283,32 @@ def test_package_of_the_guide_trains(retinue, tmp_path):
     done = retinue("train", spec, "--out", tmp_path / "run", env={**os.environ, "PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
     assert [found["distribution"] for found in components_of(tmp_path / "run", "tiny")] == ["retinue-tiny"]
+
+
+# --- what tutorials write, and where it is here
+
+HABITS = ROOT / "docs" / "how-to" / "from-pytorch-tutorials.md"
+ROWS = [line.split(" | ") for line in HABITS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
+FRAGMENTS = [code for row in ROWS for code in re.findall(r"`([^`]+)`", row[-1])]
+
+
+def test_the_habits_have_a_place_each():
+    assert len(ROWS) > 20
+    assert all(len(row) == 2 for row in ROWS)
+
+
+@pytest.mark.parametrize("fragment", [text for text in FRAGMENTS if re.match(r"[a-z]+(\.\w+)? = ", text)])
+def test_a_line_for_a_habit_fits_into_a_spec(fragment, tmp_path):
+    """Its keys, its names and its parameters."""
+    key, value = fragment.split(" = ", 1)
+    if key in ("transforms", "split"):
+        key, value = "data.train", f"{{use='digits',{key}={value.replace('...', '')}}}"
+    around = {"data.train": ["~data.val"], "data.val": ["~data.train.split"], "train.epochs": ["~train.steps"]}
+    spec = tmp_path / "spec.toml"
+    spec.write_text(SMALL)
+    make_plan(load_spec(spec, [*around.get(key, []), f"{key}={value}"]), workspace_registry())
+
+
+@pytest.mark.parametrize("fragment", [text for text in FRAGMENTS if text.startswith("retinue ")])
+def test_a_command_for_a_habit_is_one(fragment):
+    assert fragment.split()[1] in COMMANDS
