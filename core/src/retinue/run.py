@@ -11,7 +11,7 @@ from torch import nn
 
 from retinue.builtin.callbacks.progress import ProgressReport
 from retinue.engine.distributed import Group, is_restarted, name_launch, read_group
-from retinue.engine.faults import explain_faults, tell_what_is_kept
+from retinue.engine.faults import explain_faults, tell_how_to_go_on, tell_what_is_kept
 from retinue.engine.log import RunLog, logger
 from retinue.engine.loop import fit
 from retinue.engine.prediction import Picture
@@ -76,8 +76,7 @@ def train(
                 trainer = go_on(plan, directory, group, despite_differences)
             signal = _follow(trainer, directory, log)
     if signal is not None:
-        message = f"stopped after step {trainer.run.state.step}; go on with: retinue train --resume {directory}"
-        raise Interrupted(message, signal)
+        raise Interrupted(f"stopped after step {trainer.run.state.step}; {tell_how_to_go_on(trainer)}", signal)
     return SavedRun(directory.path, registry)
 
 

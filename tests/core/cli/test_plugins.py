@@ -91,6 +91,8 @@ def test_new_file_has_its_name_at_once(site: Site, command: Callable[..., Answer
     assert answer.code == 0
     assert 'glare = {path = "parts/glare.py"}' in (site.workspace / "registry.toml").read_text()
     assert command("describe", "loss", "glare").code == 0
+    again = command("plugins", "new", "glare", "--kind", "model", "--single-file", "--register")
+    assert (again.code, 'there is a plug-in "glare" already' in again.err) == (2, True)
 
 
 def test_new_file_prints_the_line_that_names_it(site: Site, command: Callable[..., Answer]) -> None:

@@ -86,6 +86,7 @@ def test_family_answers_to_canonical_names_alone(site: Site) -> None:
     tiger = registry.resolve("model", "zoo/tiger_small")
     assert (tiger.name, tiger.canonical, tiger.is_family) == ("tiger_small", "zoo/tiger_small", False)
     refusal(registry, "lion")
+    refusal(registry, "*")
     assert not registry.knows("lion")
     assert registry.knows("zoo/lion")
 

@@ -130,7 +130,12 @@ def doctor(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--kind", required=True, type=click.Choice(list(KINDS)), help="What its first component is.")
 @click.option("--single-file", is_flag=True, help="One file for registry.toml instead of a package.")
-@click.option("--into", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where; default: here.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False, writable=True),
+    default=Path(),
+    help="Where; default: here.",
+)
 @register_option
 def new(name: str, kind: str, single_file: bool, into: Path, register: bool) -> None:
     """Write a plug-in that works: the package retinue-NAME with tests, or one file. Nothing is overwritten."""

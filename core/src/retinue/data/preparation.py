@@ -78,6 +78,7 @@ class PreparedSamples(torch.utils.data.Dataset[Any]):
                 sample = self.dataset[key[1]]
             except DataError as error:
                 if not self.skips:
+                    error.add_note('data.unreadable = "skip" leaves out samples that cannot be read, and counts them')
                     raise
                 unreadable.append(str(error))
             else:

@@ -59,7 +59,13 @@ def _describe_kept(trainer: Trainer) -> str:
     directory = trainer.store.directory
     steps = directory.checkpoint_steps()
     last = f"the last checkpoint is that of step {steps[-1]}" if steps else "there is no checkpoint yet"
-    return f"after step {trainer.run.state.step}; {last}; go on with: retinue train --resume {directory}"
+    return f"after step {trainer.run.state.step}; {last}; {tell_how_to_go_on(trainer)}"
+
+
+def tell_how_to_go_on(trainer: Trainer) -> str:
+    """Return the command that goes on with a run, in as many processes."""
+    processes = f" --processes {trainer.group.size}" if trainer.group.size > 1 else ""
+    return f"go on with: retinue train --resume {trainer.store.directory}{processes}"
 
 
 def _explain(error: RuntimeError | MemoryError) -> str | None:

@@ -6,6 +6,7 @@ import importlib.metadata
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -96,27 +97,21 @@ def _find_unmet(plugin: Plugin) -> Iterator[Trouble]:
     """Find requirements of a plug-in's distribution that an installation without dependencies left out."""
     if plugin.distribution in (None, PROJECT) or plugin.status == "disabled":
         return
-    for line in _read_requirements(str(plugin.distribution)):
-        requirement = Requirement(line)
-        if canonicalize_name(requirement.name) != PROJECT and not is_installed(line):
+    for requirement in _read_requirements(str(plugin.distribution)):
+        if canonicalize_name(requirement.name) != PROJECT and not is_installed(str(requirement)):
             wanted = f"{requirement.name}{requirement.specifier}"
             yield Trouble("requirement", f"{plugin} needs {wanted}, which is not installed", f'pip install "{wanted}"')
 
 
-def _read_requirements(distribution: str) -> Iterator[str]:
+def _read_requirements(distribution: str) -> Iterator[Requirement]:
     try:
         lines = importlib.metadata.requires(distribution) or []
     except Exception:
         # Judged from its metadata to be broken.
         return
     for line in lines:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        # Extras are for those who ask for them.
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            yield line
+        with suppress(InvalidRequirement):
+            yield Requirement(line)
 
 
 def _find_shared_names(reports: list[Report], file: RegistryFile) -> Iterator[Trouble]:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from retinue.errors import PluginError
 from retinue.hooks import KINDS
-from retinue.plugins.discovery import find_plugins
 from retinue.plugins.names import KEBAB_CASE, is_kebab_case
+from retinue.plugins.registry_file import RegistryFile, find_registry_file
+from retinue.plugins.selection import judge_plugins
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -88,7 +89,8 @@ def _check_name(name: str, template: str) -> None:
     if name.startswith("retinue-"):
         short = name.removeprefix("retinue-")
         raise PluginError(f'"{name}": "retinue-" is put before the name anyway, so write {short}')
-    taken = next((plugin for plugin in find_plugins() if plugin.id == name), None)
+    known = judge_plugins(RegistryFile(find_registry_file()))
+    taken = next((plugin for plugin in known if plugin.id == name), None)
     if taken:
         raise PluginError(f'there is a plug-in "{name}" already ({taken}): choose another name')
     for identifier in (_snake(name), _camel(name)):

@@ -18,7 +18,7 @@ from retinue.testing.processes import run_elsewhere
 from retinue.testing.rule import NotApplicable, require, rule
 from retinue.testing.subject import Subject
 
-KEYS = range(12)
+KEYS = range(8)
 MARGIN = 0.1
 """By how much of the picture another mask may explain more: warped pixels lie between two."""
 
@@ -169,8 +169,9 @@ def picture_and_mask_stay_aligned(subject: Subject) -> None:
         better = find_better(result["image"], result["mask"], given["mask"])
         require(
             better <= MARGIN,
-            f"picture and mask do not show the same areas any more (moved or mirrored, the mask would tell "
-            f"{better:.0%} more of the picture): draw once and move both by it, as torchvision.transforms.v2 does with tv_tensors",
+            "picture and mask do not show the same areas any more (moved or mirrored, the mask would tell "
+            f"{better:.0%} more of the picture): draw once and move both by it, as torchvision.transforms.v2 does with "
+            "tv_tensors",
         )
 
 

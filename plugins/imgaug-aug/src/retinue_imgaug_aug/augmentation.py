@@ -54,7 +54,8 @@ class Augmentation:
             file = f"{sample['path']}: " if "path" in sample else ""
             raise DataError(f"{file}imgaug-aug/{self.name} {mistake}")
         reseed(self.augmenter, RNG(int(torch.randint(2**31, ()))))
-        pixels = sample["image"].permute(1, 2, 0).numpy()
+        # OpenCV refuses arrays of another order.
+        pixels = np.ascontiguousarray(sample["image"].permute(1, 2, 0))
         if "mask" not in sample:
             return sample | {"image": _to_image(self.augmenter(image=pixels))}
         mask = sample["mask"]
