@@ -543,7 +543,9 @@ def test_picture_that_cannot_be_read(
 ) -> None:
     damage(pictures / "ant/7.png")
     answer = say("train", "spec.toml", *PICTURES, f"data.workers={workers}", "--out", "run")
-    check_refused(answer, 2, f"{workspace}/pictures/ant/7.png: ", "go on with: retinue train --resume run", "data.unreadable")
+    check_refused(
+        answer, 2, f"{workspace}/pictures/ant/7.png: ", "go on with: retinue train --resume run", "data.unreadable"
+    )
 
 
 def test_pictures_removed_while_training(pictures: Path, say: Command) -> None:

@@ -230,7 +230,8 @@ def test_a_group_that_torchrun_starts_again_goes_on_with_its_own_run(
         sys.executable,
         "-m",
         "torch.distributed.run",
-        "--standalone", "--nproc-per-node=2",
+        "--standalone",
+        "--nproc-per-node=2",
         "--max-restarts=1",
         "--monitor-interval=0.1",
     ]

@@ -176,20 +176,32 @@ def test_deterministic_mode_is_given_back(fails: bool) -> None:
         torch.backends.cudnn.benchmark = before[1]
 
 
-def test_a_run_may_be_told_to_be_deterministic(train: Train, local_plugin: Callable[[str], None]) -> None:
-    local_plugin(
-        "import torch\n"
-        "from torch import nn\n"
-        "from retinue.hooks import hookimpl\n"
-        "class Unsure(nn.Linear):\n"
-        "    def __init__(self, num_classes: int) -> None: super().__init__(64, num_classes)\n"
-        "    def forward(self, image):\n"
-        "        assert torch.are_deterministic_algorithms_enabled()\n"
-        "        return super().forward(image.flatten(1))\n"
-        "@hookimpl\n"
-        "def retinue_models(register): register('unsure', Unsure, summary='-')\n"
-    )
-    train({"model": "vision/unsure", "train.deterministic": True})
+UNSURE = """
+import torch
+from torch import nn
+from retinue.hooks import hookimpl
+
+class Unsure(nn.Linear):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(64, num_classes)
+    def forward(self, image):
+        if self.training:
+            # Which of the two is kept is not said.
+            image.detach().clone().put_(torch.tensor([1, 1]), torch.ones(2))
+        return super().forward(image.flatten(1))
+
+@hookimpl
+def retinue_models(register): register("unsure", Unsure, summary="-")
+"""
+
+
+def test_an_operation_that_is_not_deterministic_is_refused_where_it_must_be(
+    train: Train, local_plugin: Callable[[str], None]
+) -> None:
+    local_plugin(UNSURE)
+    train({"model": "vision/unsure"}, "free")
+    with pytest.raises(TrainingError, match="put_ does not have .*: without train.deterministic it may be used"):
+        train({"model": "vision/unsure", "train.deterministic": True}, "bound")
     assert not torch.are_deterministic_algorithms_enabled()
 
 

@@ -38,9 +38,11 @@ class Counter:
 """
 HOOK = """
 @hookimpl
-def retinue_{kind}s(register):
+def retinue_{kinds}(register):
     register("wrong", {target}, summary="a wrong one"{options})
 """
+
+PLURAL = {"loss": "losses"}
 
 # Right components of each kind, to be made wrong in one place.
 MODEL = '''
@@ -297,14 +299,14 @@ WRONG = [
         options=", params=Parameters",
     ),
     # --- models
-    Wrong("model", "forward-and-backward half-precision", STEM, f"{STEM} / 0", "an output is not finite"),
+    Wrong("model", "forward-and-backward half-precision state-dict-round-trips", STEM, f"{STEM} / 0", "an output is not finite"),
     Wrong("model", "forward-and-backward half-precision", "return self.head(", "return (", "give N x C = 2 x 3"),
-    Wrong("model", "forward-and-backward half-precision", "maps.mean", "maps.detach().mean", "convolution.bias got no"),
+    Wrong("model", "forward-and-backward", "maps.mean", "maps.detach().mean", "convolution.bias got no"),
     Wrong(
         "model",
         "half-precision",
         "return self.head(maps.mean(dim=(2, 3)))",
-        "return self.head(maps.mean(dim=(2, 3)) * 300) * 300",
+        "return self.head(maps.mean(dim=(2, 3))) * 1000 * 1000",
         "compute what can overflow in float32",
     ),
     Wrong(
@@ -538,14 +540,14 @@ def write(wrong: Wrong) -> str:
     source, target = RIGHT[wrong.kind]
     source, target = wrong.source or source, wrong.target or target
     assert source.count(wrong.old) == 1
-    hook = HOOK.format(kind=wrong.kind, target=target, options=wrong.options)
+    hook = HOOK.format(kinds=PLURAL.get(wrong.kind, f"{wrong.kind}s"), target=target, options=wrong.options)
     return HEAD + source.replace(wrong.old, wrong.new) + hook
 
 
 @pytest.mark.parametrize("kind", RIGHT)
 def test_right_ones_pass(kind, check) -> None:
     source, target = RIGHT[kind]
-    failed, _ = check(HEAD + source + HOOK.format(kind=kind, target=target, options=""))
+    failed, _ = check(HEAD + source + HOOK.format(kinds=PLURAL.get(kind, f"{kind}s"), target=target, options=""))
     assert failed == {}
 
 

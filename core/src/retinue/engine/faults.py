@@ -22,7 +22,8 @@ def explain_faults() -> Iterator[None]:
     """Tell what is no mistake in the code from what is.
 
     Raises:
-        TrainingError: memory ran out, or a worker process or another process of the group has ended.
+        TrainingError: memory ran out, a worker process or another process of the group has ended, or an operation is
+            not deterministic where it must be.
     """
     try:
         yield
@@ -77,6 +78,8 @@ def _explain(error: RuntimeError | MemoryError) -> str | None:
             "train.accumulate, which keeps the batch, train.gradient_checkpointing and train.precision. With them it "
             "is another run, which may begin with this one's weights by finetune.weights"
         )
+    if "does not have a deterministic implementation" in said:
+        return f"{first.partition(',')[0]}: without train.deterministic it may be used"
     if "DataLoader worker" in said:
         return (
             f"a process that prepares samples has ended: {first}\nThe system ends those that need too much memory: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch.optim import SGD
@@ -17,17 +17,17 @@ EPOCHS, STEPS = 2, 2
 VALUES = {"train/loss": 1.0, "val/loss": 1.0, "val/accuracy": 0.5, "lr": 0.1, "images_per_second": 10.0}
 
 
-def make_run(subject: Subject, epoch: int = 0) -> Run:
-    """Return a run that has completed some epochs."""
+def make_run(subject: Subject, name: str, epoch: int = 0) -> Run:
+    """Return a run that has completed some epochs, in a directory of that name."""
     case = subject.case
     info = DataInfo(classes=subject.class_names, channels=case.channels, image_size=case.sizes[0])
     builder = subject.build_planned
     task = builder(subject.plan.task, model=Linear(case), loss=builder(subject.plan.loss), info=info)
-    directory = subject.folder / "run"
+    directory = subject.folder / name
     directory.mkdir(exist_ok=True)
     batch = make_batch(case)
     return Run(
-        name="case",
+        name=name,
         directory=directory,
         settings=subject.plan.layers.values,
         task=task,
@@ -59,7 +59,7 @@ def train(callback: Callback, run: Run, batch: Batch) -> None:
     callback.end(run)
 
 
-def _try(subject: Subject, what: str, act: Any) -> None:
+def _try(what: str, act: Callable[[], None]) -> None:
     try:
         act()
     # A callback may fail in any way.
@@ -70,17 +70,16 @@ def _try(subject: Subject, what: str, act: Any) -> None:
 @rule("callback")
 def sees_a_run(subject: Subject) -> None:
     """From the start through steps and epochs to the end."""
-    run = make_run(subject)
-    _try(subject, "in a run of two epochs", lambda: train(subject.build(), run, make_batch(subject.case)))
+    run = make_run(subject, "whole")
+    _try("in a run of two epochs", lambda: train(subject.build(), run, make_batch(subject.case)))
 
 
 @rule("callback")
 def sees_a_resumed_run(subject: Subject) -> None:
     """A run that was resumed begins in the middle, with a callback built anew."""
-    train(subject.build(), make_run(subject), make_batch(subject.case))
-    run = make_run(subject, epoch=1)
+    train(subject.build(), make_run(subject, "resumed"), make_batch(subject.case))
+    run = make_run(subject, "resumed", epoch=1)
     _try(
-        subject,
         "in a run that is resumed after its first epoch, in a directory where it has written before",
         lambda: train(subject.build(), run, make_batch(subject.case)),
     )
@@ -89,10 +88,10 @@ def sees_a_resumed_run(subject: Subject) -> None:
 @rule("callback")
 def sees_a_run_that_ends_early(subject: Subject) -> None:
     """An error or a signal may end a run before its first step."""
-    run, callback = make_run(subject), subject.build()
+    run, callback = make_run(subject, "short"), subject.build()
 
     def end() -> None:
         callback.start(run)
         callback.end(run)
 
-    _try(subject, "when a run ends before its first step: let `end` take that nothing has happened", end)
+    _try("when a run ends before its first step: let `end` take that nothing has happened", end)

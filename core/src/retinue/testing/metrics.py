@@ -73,11 +73,11 @@ def finite(subject: Subject) -> None:
 @rule("metric")
 def adds_up(subject: Subject) -> None:
     """Any division into batches gives one value."""
-    metric = subject.build()
+    once, thrice = (evaluate(subject.build(), pairs) for pairs in (whole(subject), batches(subject)))
     require(
-        agree(evaluate(metric, whole(subject)), evaluate(metric, batches(subject))),
-        f"{evaluate(metric, whole(subject))} for one batch, {evaluate(metric, batches(subject))} for the "
-        "same in three: let `measure` return sums and counts, never means, and divide in `compute`",
+        agree(once, thrice),
+        f"{once} for one batch, {thrice} for the same in three: let `measure` return sums and counts, never means, and "
+        "divide in `compute`",
     )
 
 
