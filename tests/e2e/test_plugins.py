@@ -192,17 +192,21 @@ def test_show_has_the_traceback(crowd: Environment, workplace: Path) -> None:
 # --- installing
 
 
-@pytest.fixture(params=["uv", "pip"])
-def made_by(request: pytest.FixtureRequest, core: Path, wheels: dict[str, Path], workplace: Path) -> Environment:
-    """An environment with the core alone, made by uv or by venv, which brings pip."""
-    folder = workplace / "venv"
-    if request.param == "uv":
-        shutil.copytree(core, folder, symlinks=True, copy_function=os.link)
-        return Environment(folder)
+@pytest.fixture(scope="module")
+def core_beside_pip(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Path:
+    """The folder of an environment with the core alone, which venv made and gave pip."""
+    folder = tmp_path_factory.mktemp("pip") / "venv"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=300)
-    environment = Environment(folder)
-    environment.install(wheels["retinue"])
-    return environment
+    Environment(folder).install(wheels["retinue"])
+    return folder
+
+
+@pytest.fixture(params=["core", "core_beside_pip"], ids=["uv", "pip"])
+def made_by(request: pytest.FixtureRequest, workplace: Path) -> Environment:
+    """An environment with the core alone, made by uv or by venv."""
+    made: Path = request.getfixturevalue(request.param)
+    shutil.copytree(made, workplace / "venv", symlinks=True, copy_function=os.link)
+    return Environment(workplace / "venv")
 
 
 def required(workplace: Path) -> list[str]:

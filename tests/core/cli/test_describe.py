@@ -161,3 +161,21 @@ def test_every_builtin_component_can_be_described(command: Callable[..., Answer]
         for parameter in answer.json["parameters"]:
             assert parameter["description"], (component.canonical, parameter)
             assert not re.search(r"Annotated|typing|retinue|torch|<class", parameter["type"]), parameter
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "example"),
+    [
+        ("model", "lenet", '[model]\nuse = "lenet"'),
+        ("optimizer", "sgd", '[optimizer]\nuse = "sgd"\nlr = <float > 0>'),
+        ("dataset", "image-folder", '[data.train]\nuse = "image-folder"\nroot = <Path>'),
+        ("scheduler", "cosine", '[[scheduler]]\nuse = "cosine"'),
+        ("transform", "rgb", 'transforms = [{ use = "rgb" }]'),
+        ("metric", "accuracy", 'metrics.score = { use = "accuracy" }'),
+        ("callback", "tensorboard", 'callbacks = [{ use = "tensorboard" }]'),
+    ],
+)
+def test_an_example_can_be_pasted(kind: str, name: str, example: str, command: Callable[..., Answer]) -> None:
+    answer = command("describe", kind, name)
+    assert answer.out.endswith(f"\n\n{example}\n")
+    assert "It is called with " in answer.out

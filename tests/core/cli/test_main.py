@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def test_module_and_command_are_the_same(retinue: Command, tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("retinue")
-    by_script = subprocess.run([script, "plugins", "list", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    by_script = subprocess.run(
+        [script, "plugins", "list", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     by_module = retinue("plugins", "list", "--json")
     assert by_module.returncode == by_script.returncode == 0
     assert by_module.stdout == by_script.stdout
@@ -61,7 +63,8 @@ def test_wrong_use_is_exit_2_without_traceback(command: Callable[..., Answer], a
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["plugins", "list"], ["describe", "model", "lenet"], ["check", "spec.toml"], ["train", "spec.toml"]]
+    "arguments",
+    [["list"], ["plugins", "list"], ["describe", "model", "lenet"], ["check", "spec.toml"], ["train", "spec.toml"]],
 )
 def test_mistakes_in_registry_toml_are_exit_2_with_their_place(
     site: Site, command: Callable[..., Answer], arguments: list[str]
@@ -91,7 +94,8 @@ SPEC = """\
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["list", "--json"], 0), (["plugins", "list"], 0), (["--help"], 0), (["check", "spec.toml"], 2)]
+    ("arguments", "code"),
+    [(["list", "--json"], 0), (["plugins", "list"], 0), (["--help"], 0), (["check", "spec.toml"], 2)],
 )
 def test_answers_without_importing_torch(site: Site, retinue: Command, arguments: list[str], code: int) -> None:
     for name in ("torch", "torchvision"):

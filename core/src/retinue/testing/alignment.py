@@ -13,9 +13,9 @@ SHIFTS = (-5, -2, 0, 2, 5)
 ANGLES = (-30, -20, -10, 10, 20, 30)
 
 
-def find_better(image: Tensor, mask: Tensor, original: Tensor) -> float:
-    """Return how much more of a picture the mask would explain if it were mirrored, turned or moved, or what it was
-    before; at most 0 where it is right.
+def compare(image: Tensor, mask: Tensor, original: Tensor) -> tuple[float, float]:
+    """Return which share of a picture's variance lies between the areas of its mask, 1 where each has one colour, and
+    how much more it would be if the mask were mirrored, turned or moved, or what it was before.
 
     Args:
         image: C x H x W.
@@ -27,12 +27,11 @@ def find_better(image: Tensor, mask: Tensor, original: Tensor) -> float:
     found = _explain(pixels, mask)
     if found > 0.95:
         # None can be much better.
-        return 0.0
-    return max(_explain(pixels, other) for other in _move(mask, original)) - found
+        return found, 0.0
+    return found, max(_explain(pixels, other) for other in _move(mask, original)) - found
 
 
 def _explain(pixels: Tensor, mask: Tensor) -> float:
-    """Return which share of a picture's variance lies between the areas of a mask: 1 where each has one colour."""
     labels, areas = mask.as_subclass(Tensor).flatten().unique(return_inverse=True)  # type: ignore[no-untyped-call]
     sizes = areas.bincount(minlength=len(labels)).double()
     sums = pixels.new_zeros(len(pixels), len(labels)).index_add_(1, areas, pixels)
