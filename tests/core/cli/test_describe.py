@@ -59,6 +59,8 @@ def test_json_tells_parameters_and_origin(site: Site, command: Callable[..., Ans
             {"name": "mode", "type": '"a" | "b"', "default": "None", "description": None},
         ],
         "framework_keys": {},
+        "contract": "called with parameters, return a torch.nn.Module.",
+        "example": '[model]\nuse = "net"\ndepth = <int > 0>',
     }
 
 

@@ -60,6 +60,13 @@ def test_broken_one_is_reported_and_the_next_are_looked_at(site: Site, module: s
     assert len(reports["later"].offers) == 1
 
 
+def test_hanging_one_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retinue.plugins.probe.PATIENCE", 1)
+    site.install("hanging", "import time\ntime.sleep(1000)")
+    [report] = probe_plugins([plugin for plugin in find_plugins() if plugin.id == "hanging"])
+    assert (report.plugin.status, report.plugin.error) == ("broken", "importing it takes more than 1 s")
+
+
 def test_what_a_plugin_prints_is_no_answer(site: Site) -> None:
     site.install("chatty", "import os\nprint('{}')\nos.system('echo hello')")
     assert probe()["chatty"].plugin.status == "ok"

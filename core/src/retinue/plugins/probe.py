@@ -21,6 +21,9 @@ SLOW = 0.2
 """Seconds: every command waits for every entry module, and from here on a person notices. A table of contents takes a
 few milliseconds."""
 
+PATIENCE = 60.0
+"""Seconds after which a plug-in is taken to hang."""
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -71,10 +74,21 @@ def _ask(plugins: Sequence[Plugin]) -> tuple[list[Report], str]:
     """Return reports on the first of the plug-ins, and how the process ended."""
     question = {"path": sys.path, "plugins": [asdict(plugin) for plugin in plugins]}
     command = [sys.executable, "-m", "retinue.plugins.probe"]
-    done = subprocess.run(command, input=json.dumps(question), capture_output=True, text=True)
-    said = done.stderr.strip().splitlines()[-1:]
-    ending = ": ".join([f"importing it ends the process (exit code {done.returncode})", *said])
-    return [_read_report(json.loads(line)) for line in done.stdout.splitlines()], ending
+    try:
+        # All but the last take less than SLOW.
+        patience = PATIENCE + SLOW * len(plugins)
+        done = subprocess.run(command, input=json.dumps(question).encode(), capture_output=True, timeout=patience)
+    except subprocess.TimeoutExpired as late:
+        return _read_reports(late.stdout), f"importing it takes more than {PATIENCE:.0f} s"
+    said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    return _read_reports(done.stdout), ": ".join(
+        [f"importing it ends the process (exit code {done.returncode})", *said]
+    )
+
+
+def _read_reports(answers: bytes | None) -> list[Report]:
+    # Half a line is of the one that did not finish.
+    return [_read_report(json.loads(line)) for line in (answers or b"").splitlines(keepends=True) if b"\n" in line]
 
 
 def _read_report(record: dict[str, Any]) -> Report:
