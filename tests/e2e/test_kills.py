@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 Records = Callable[[Path], list[dict[str, object]]]
 
@@ -67,6 +68,7 @@ def test_a_run_killed_at_a_random_moment_ends_as_if_it_had_not_been(
     assert resumed.returncode == 0, stderr
     assert records(killed) == records(expected)
     assert equal(read_state(killed), read_state(expected))
+    assert read_curve(killed) == read_curve(expected)
 
 
 def train(*arguments: object) -> subprocess.Popen[str]:
@@ -95,6 +97,13 @@ def read_state(run: Path) -> dict[str, Any]:
     """Everything that the last checkpoint holds."""
     last = run / "checkpoints" / "last"
     return {"weights": load_file(last / "model.safetensors"), **torch.load(last / "state.pt", weights_only=True)}
+
+
+def read_curve(run: Path) -> list[tuple[int, float]]:
+    """The validation loss as TensorBoard shows it."""
+    events = EventAccumulator(str(run))
+    events.Reload()
+    return [(event.step, event.value) for event in events.Scalars("val/loss")]
 
 
 def equal(one: Any, other: Any) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from retinue.errors import UnknownComponent
 from retinue.plugins.first_party import COMPONENTS
 from retinue.plugins.registry import Registry
 from retinue.plugins.registry_file import RegistryFile
+
+if TYPE_CHECKING:
+    from tests.core.plugins.conftest import Site
 
 
 def test_the_names_are_those_that_the_plugins_register() -> None:
@@ -19,12 +24,9 @@ def test_the_names_are_those_that_the_plugins_register() -> None:
 
 
 @pytest.mark.parametrize("name", ["unet", "unet/unet"])
-def test_a_missing_one_is_told_with_the_command_that_brings_it(name: str) -> None:
-    registry = Registry(RegistryFile(None))
-    registry.plugins = [plugin for plugin in registry.plugins if plugin.id != "unet"]
-    registry._components["model"] = {k: c for k, c in registry._components["model"].items() if c.plugin.id != "unet"}
+def test_a_missing_one_is_told_with_the_command_that_brings_it(name: str, site: Site) -> None:
     with pytest.raises(UnknownComponent, match="pip install retinue-unet"):
-        registry.resolve("model", name)
+        site.registry().resolve("model", name)
 
 
 def test_a_plugin_that_nobody_knows_is_said_to_be_missing() -> None:

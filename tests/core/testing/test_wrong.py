@@ -416,8 +416,8 @@ WRONG = [
     Wrong(
         "metric",
         "starts-again merges-across-processes",
-        'self.add_state("hits", torch.zeros(()), "sum")',
-        "self.hits = torch.zeros(())",
+        'self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")',
+        "self.count = torch.zeros(())",
         "in a second epoch of the same data",
         source=FOREIGN,
         target="Share",

@@ -24,6 +24,9 @@ def compare(image: Tensor, mask: Tensor, original: Tensor) -> tuple[float, float
     """
     pixels = image.detach().as_subclass(Tensor).double().flatten(1)
     pixels = pixels - pixels.mean(dim=1, keepdim=True)
+    if not pixels.any():
+        # Every mask fits a picture of one colour.
+        return 1.0, 0.0
     found = _explain(pixels, mask)
     if found > 0.95:
         # None can be much better.
@@ -35,7 +38,7 @@ def _explain(pixels: Tensor, mask: Tensor) -> float:
     labels, areas = mask.as_subclass(Tensor).flatten().unique(return_inverse=True)  # type: ignore[no-untyped-call]
     sizes = areas.bincount(minlength=len(labels)).double()
     sums = pixels.new_zeros(len(pixels), len(labels)).index_add_(1, areas, pixels)
-    return float((sums.square() / sizes).sum() / pixels.square().sum().clamp(min=1e-12))
+    return float((sums.square() / sizes).sum() / pixels.square().sum())
 
 
 def _move(mask: Tensor, original: Tensor) -> Iterator[Tensor]:

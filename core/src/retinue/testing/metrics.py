@@ -92,10 +92,7 @@ def merges_across_processes(subject: Subject) -> None:
         merged = Meter({"metric": metrics[0]}, CPU, group).compute()
         del merged["loss"]
     else:
-        for rank, metric in enumerate(metrics):
-            measure(metric, rounds[rank::2])
-        metrics[0].merge_state(metrics[1])
-        merged = _values(metrics[0])
+        merged = _synchronize(metrics, [rounds[0::2], rounds[1::2]])
     require(
         agree(expected, merged),
         f"{expected} in one process, {merged} in two: keep all that is counted in the statistic's tensor "
@@ -103,11 +100,20 @@ def merges_across_processes(subject: Subject) -> None:
     )
 
 
-def _values(metric: Any) -> dict[str, float]:
-    # Nothing is counted, so that what it holds already is computed.
-    meter = Meter({}, CPU)
-    meter.foreign = {"metric": metric}
-    values = meter.compute()
+def _synchronize(metrics: Sequence[Any], shares: Sequence[Pairs]) -> dict[str, float]:
+    """Let torchmetrics gather the states of processes that are none."""
+    sent: list[Tensor] = []
+
+    def send(state: Tensor, group: Any) -> list[Tensor]:
+        sent.append(state)
+        return [state]
+
+    def receive(state: Tensor, group: Any) -> list[Tensor]:
+        return [state, sent.pop(0)]
+
+    for metric, act, share in zip(reversed(metrics), (send, receive), reversed(shares), strict=True):
+        metric.dist_sync_fn, metric.distributed_available_fn = act, lambda: True
+        values = measure(metric, share).compute()
     del values["loss"]
     return values
 
