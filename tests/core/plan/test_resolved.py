@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from retinue.build import build_trainer
+from retinue.build import Builder, build_trainer
+from retinue.engine.distributed import Group
+from retinue.engine.trainer import Trainer
 from retinue.plan import Plan, make_plan
 from retinue.plan.values import Value, list_values, write_resolved
 from retinue.plugins.registry import Registry
@@ -109,7 +111,7 @@ SPECS: dict[str, Any] = {
 def resolve(spec: Path, overrides: Any = ()) -> tuple[Plan, list[Value], str]:
     """Plan and build a spec, and write it resolved."""
     plan = make_plan(load_spec(spec, overrides), Registry())
-    _, builder = build_trainer(plan, RunDirectory(spec.parent / "run"))
+    _, builder = build(plan, RunDirectory(spec.parent / "run"))
     values = list(list_values(plan, builder.filled))
     return plan, values, write_resolved(values)
 
@@ -125,6 +127,10 @@ def pairs(values: list[Value]) -> dict[tuple[Any, ...], Any]:
     found = {value.path: value.value for value in values}
     assert len(found) == len(values)
     return found
+
+
+def build(plan: Plan, directory: RunDirectory) -> tuple[Trainer, Builder]:
+    return build_trainer(plan, directory, Group(), lambda model: None)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -143,8 +149,8 @@ def test_it_builds_the_same_run(name: str, spec: Path, local_plugin: Callable[[s
     local_plugin(PLUGIN)
     plan, _, text = resolve(spec, SPECS[name])
     directory = RunDirectory(spec.parent / "run")
-    again, builder = build_trainer(reread(text, spec.parent / "again"), directory)
-    first, _ = build_trainer(plan, directory)
+    again, builder = build(reread(text, spec.parent / "again"), directory)
+    first, _ = build(plan, directory)
     assert not builder.filled
     assert str(again.run.task) == str(first.run.task)
     assert str(again.run.optimizer) == str(first.run.optimizer)
@@ -152,7 +158,7 @@ def test_it_builds_the_same_run(name: str, spec: Path, local_plugin: Callable[[s
         repr(course.state()) for course in first.schedule.courses
     ]
     assert again.run.total_steps == first.run.total_steps
-    assert again.store.watch == first.store.watch
+    assert again.store.watches == first.store.watches
     assert again.early_stop == first.early_stop
     assert list(again.val_meter.counted) == list(first.val_meter.counted)
 

@@ -25,7 +25,7 @@ def judge(test: Callable[..., None], factory: pytest.TempPathFactory) -> tuple[V
         except pytest.skip.Exception as error:
             skipped[parameter.id] = str(error)
         except Exception as error:
-            failed[parameter.id] = f"{type(error).__name__}: {error}"
+            failed[parameter.id] = "\n".join([f"{type(error).__name__}: {error}", *error.__notes__])
     return failed, skipped
 
 

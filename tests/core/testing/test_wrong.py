@@ -550,7 +550,7 @@ WRONG = [
         "its-metrics-take-its-predictions",
         "logits.detach().softmax(dim=1)",
         "logits.detach()[:, 0]",
-        "",
+        "fails where this is tested: The metrics that it names",
     ),
     Wrong(
         "task", "predicts-plain-data", "argmax(dim=1).tolist()", "argmax(dim=1)", "label in a prediction is no plain"

@@ -114,8 +114,13 @@ class _Bench:
                 self.subject = Subject(case, self.plugin, self.registry, make_folder)
             try:
                 rule.check(self.subject)
+            except NotApplicable:
+                raise
             except (Violation, RetinueError) as broken:
                 raise Violation(f"{self.subject.name}: {broken}") from broken
+            except Exception as error:
+                error.add_note(f"{self.subject.name} fails where this is tested: {rule.check.__doc__}")
+                raise
 
         return attempt
 

@@ -27,6 +27,7 @@ class Rule:
 
     Attributes:
         name: in words with hyphens; tests and exemptions call it so.
+        check: its docstring says what is kept.
     """
 
     name: str
