@@ -4,7 +4,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,3 +214,37 @@ def test_threads_leave_the_workers_their_cores(monkeypatch: pytest.MonkeyPatch) 
     assert [choose_threads(workers) for workers in (0, 3, 8, 20)] == [8, 5, 1, 1]
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert [choose_threads(workers) for workers in (0, 7)] == [2, 1]
+
+
+SPAWNING = """
+import multiprocessing
+import retinue
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    darkened = {f"data.{name}.transforms": ["vision/darken"] for name in ("train", "val")}
+    retinue.train("spec.toml", {**darkened, "data.workers": 1, "train.epochs": 1}, out="run")
+"""
+
+DARKEN = """
+from retinue.hooks import hookimpl
+
+
+class Darken:
+    def __call__(self, sample):
+        return {**sample, "image": sample["image"] // 2}
+
+
+@hookimpl
+def retinue_transforms(register):
+    register("darken", Darken, summary="half the light")
+"""
+
+
+def test_a_local_plugin_works_in_workers_that_are_spawned(spec: Path, local_plugin: Callable[[str], None]) -> None:
+    """As they are on macOS and Windows."""
+    local_plugin(DARKEN)
+    script = spec.with_name("script.py")
+    script.write_text(SPAWNING)
+    done = subprocess.run([sys.executable, script], cwd=spec.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

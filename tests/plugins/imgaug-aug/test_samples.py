@@ -59,7 +59,7 @@ class Streets(Dataset):
 def load(street: Sample, transforms: list[Any], workers: int, epochs: int) -> list[list[Batch]]:
     named = [(transform.name, transform) for transform in transforms]
     samples = PreparedSamples(Streets(street), Preparation(named), seed=3)
-    loader = Loader(samples, EpochBatches(7, 3, 0, shuffle=False, drop_last=False), workers, pinned=False)
+    loader = Loader(samples, EpochBatches(7, 3, 0, learnt=False, drop_last=False), workers, pinned=False)
     return [list(loader.batches(epoch)) for epoch in range(epochs)]
 
 

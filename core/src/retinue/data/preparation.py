@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from retinue.api import Batch, Dataset, Sample
 from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
 from retinue.data.sampling import SampleKey
 from retinue.errors import DataError, RetinueError
+from retinue.plugins.registration import import_local_files, list_local_files
 
 Transform = Callable[[Sample], Sample]
 
@@ -54,6 +56,14 @@ class PreparedSamples(torch.utils.data.Dataset[Any]):
         self.preparation = preparation
         self.seed = seed
         self.skips = skips
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A worker that is spawned knows nothing of local plug-ins; one that is forked unpickles nothing."""
+        return {"local": list_local_files(), "packed": pickle.dumps(self.__dict__)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        import_local_files(state["local"])
+        self.__dict__.update(pickle.loads(state["packed"]))
 
     def __getitem__(self, key: SampleKey) -> Sample:
         return self._transform(key, self.dataset[key[1]])

@@ -7,7 +7,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +23,9 @@ from retinue.plugins.components import Component
 from retinue.plugins.discovery import Plugin
 from retinue.plugins.names import KEBAB_CASE, is_kebab_case
 from retinue.validation import closest
+
+LOCAL = "retinue_local_"
+"""Begins the name of a local plug-in's module."""
 
 
 def admit_plugin(plugin: Plugin) -> tuple[Plugin, list[Component]]:
@@ -129,11 +132,27 @@ def _refuse_unknown_hooks(module: ModuleType, manager: pluggy.PluginManager) -> 
             raise PluginError(f"{hook} is no hook of retinue" + (f": did you mean {meant}?" if meant else ""))
 
 
+def list_local_files() -> dict[str, str]:
+    """Return the files of the local plug-ins that this process has imported, by the name of their module."""
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    return {name: file for name, file in files.items() if file is not None and name.startswith(LOCAL)}
+
+
+def import_local_files(files: Mapping[str, str]) -> None:
+    """Import local plug-ins where another process has them: their classes can be unpickled then."""
+    for name, file in files.items():
+        if name not in sys.modules:
+            _import_module(name, Path(file))
+
+
 def _import_file(plugin: Plugin) -> ModuleType:
-    name = f"retinue_local_{plugin.id.replace('-', '_')}"
     path = Path(plugin.module)
     if not path.is_file():
         raise PluginError(f"there is no file {path}")
+    return _import_module(f"{LOCAL}{plugin.id.replace('-', '_')}", path)
+
+
+def _import_module(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is not a Python file")
