@@ -33,7 +33,9 @@ def describe_plugins() -> dict[str, Iterator[str]]:
     working = {plugin.distribution for plugin in registry.plugins if plugin.status == "ok"}
     folders = {_read_name(file): file.parent for file in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
     if not {PROJECT, *folders} <= working:
-        sys.exit(f"not installed, or broken: {', '.join(sorted(folders.keys() - working))}; see `retinue plugins doctor`")
+        sys.exit(
+            f"not installed, or broken: {', '.join(sorted(folders.keys() - working))}; see `retinue plugins doctor`"
+        )
     pages = {name: f"plugins/{folder.name}.md" for name, folder in folders.items()}
     others = "\n".join(f"- [{name}]({page})" for name, page in pages.items())
     written = {

@@ -21,6 +21,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 Records = Callable[[Path], list[dict[str, object]]]
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("RETINUE_KILLS", 5))
 
 FORMS = {

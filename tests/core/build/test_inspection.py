@@ -110,7 +110,7 @@ def test_the_layer_that_fails_is_named(plan: MakePlan) -> None:
 
 def test_a_model_that_cannot_be_followed_is_run(plan: MakePlan, local_plugin: Callable[[str], None]) -> None:
     local_plugin(HIDDEN)
-    with pytest.raises(RetinueError, match="its layer chooser cannot be followed, .*`--run` runs it"):
+    with pytest.raises(RetinueError, match=r"its layer chooser cannot be followed, .*`--run` runs it"):
         inspect_run(plan(["model=hidden"]))
     found: dict[str, Any] = inspect_run(plan(["model=hidden"]), real=True)
     assert found["train samples"] == 1438

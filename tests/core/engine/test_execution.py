@@ -200,7 +200,7 @@ def test_an_operation_that_is_not_deterministic_is_refused_where_it_must_be(
 ) -> None:
     local_plugin(UNSURE)
     train({"model": "vision/unsure"}, "free")
-    with pytest.raises(TrainingError, match="put_ does not have .*: without train.deterministic it may be used"):
+    with pytest.raises(TrainingError, match=r"put_ does not have .*: without train.deterministic it may be used"):
         train({"model": "vision/unsure", "train.deterministic": True}, "bound")
     assert not torch.are_deterministic_algorithms_enabled()
 
