@@ -52,8 +52,14 @@ def _describe_help(text: str) -> Iterator[str]:
         yield "```console\n" + "\n".join(lines[1:]) + "\n```" if lines[0] == "\b" else write_prose(" ".join(lines))
 
 
+def _name_type(option: click.Option) -> str:
+    if isinstance(option.type, click.Choice):
+        return "|".join(option.type.choices)
+    return "N" if isinstance(option.type, click.types.IntParamType | click.IntRange) else "PATH"
+
+
 def _option_row(option: click.Option) -> tuple[str, str]:
-    values = "|".join(option.type.choices) if isinstance(option.type, click.Choice) else (option.metavar or "PATH")
+    values = option.metavar or _name_type(option)
     name = option.opts[0] + ("" if option.is_flag else f" {values}")
     default = f" Default: {option.default}." if option.show_default else ""
     return f"`{write_cell(name)}`", f"{write_cell(option.help or '')}{default}".strip()

@@ -126,3 +126,47 @@ def test_a_wrong_pairing_is_one_sentence(override: str, says: str, train, tmp_pa
     with pytest.raises(RetinueError, match=says):
         train([override])
     assert not (tmp_path / "run").exists()
+
+
+PARTS = """
+import torch
+from torch import nn
+from retinue.hooks import hookimpl
+
+class Each(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+    def forward(self, outputs, target):
+        return nn.functional.cross_entropy(outputs, target, reduction="none")
+
+class Rateless(torch.optim.Optimizer):
+    def __init__(self, params) -> None:
+        super().__init__(params, {})
+    def step(self, closure=None): ...
+
+class Bare(nn.Module):
+    def forward(self, outputs, target):
+        return outputs.sum()
+
+@hookimpl
+def retinue_losses(register):
+    register("each", Each, summary="-")
+    register("bare", Bare, summary="-")
+
+@hookimpl
+def retinue_optimizers(register): register("rateless", Rateless, summary="-")
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("loss=each", r"of two samples the loss gives \(2,\): one value is needed, their mean"),
+        ("loss=bare", "parameter .* cannot be named in a spec; .*; Bare inherits it: give it an __init__ of its own"),
+        ("optimizer=rateless", "optimizer vision/rateless .* has no lr in its parameter groups"),
+    ],
+)
+def test_what_a_plugin_must_not_do_is_told_to_its_author(override: str, says: str, train, local_plugin) -> None:
+    local_plugin(PARTS)
+    with pytest.raises(RetinueError, match=says):
+        train([override])

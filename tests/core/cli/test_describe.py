@@ -180,4 +180,4 @@ def test_every_builtin_component_can_be_described(command: Callable[..., Answer]
 def test_an_example_can_be_pasted(kind: str, name: str, example: str, command: Callable[..., Answer]) -> None:
     answer = command("describe", kind, name)
     assert answer.out.endswith(f"\n\n{example}\n")
-    assert "It is called with " in answer.out
+    assert "contract: called with " in answer.out

@@ -222,3 +222,27 @@ def test_local_file_that_does_not_work_is_broken_alone(site: Site, name: str, te
     with pytest.raises(UnknownComponent, match="plug-in inhouse is broken"):
         registry.resolve("model", "inhouse/net")
     assert registry.resolve("model", "lenet").canonical == "builtin/lenet"
+
+
+def test_a_local_file_is_imported_anew_only_where_it_has_changed(site: Site) -> None:
+    """Objects of its classes are pickled by the class's name, which must not mean another class in the meantime."""
+    table = '[local]\ninhouse = { path = "inhouse.py" }'
+    path = site.write("inhouse.py", LOCAL_NET.format(summary="first"))
+    first = site.registry(table).resolve("model", "net")
+    assert site.registry(table).resolve("model", "net").load() is first.load()
+    path.write_text(LOCAL_NET.format(summary="another"))
+    changed = site.registry(table).resolve("model", "net")
+    assert changed.summary == "another"
+    assert changed.load() is not first.load()
+
+
+LOCAL_NET = """
+from retinue.hooks import hookimpl
+
+class Net:
+    pass
+
+@hookimpl
+def retinue_models(register):
+    register("net", Net, summary="{summary}")
+"""

@@ -31,6 +31,10 @@ def rehearse(task: Task, section: str, sample: Sample, meter: Meter) -> None:
         output = _run(task.eval(), [sample, sample], meter.device)
     except FAILURES as error:
         raise TrainingError(f"the model fails on data.{section}: {describe_sample(sample)}: {error}") from error
+    if output.loss.ndim:
+        raise TrainingError(
+            f"of two samples the loss gives {tuple(output.loss.shape)}: one value is needed, their mean"
+        )
     meter.update(output)
     meter.compute()
     meter.reset()

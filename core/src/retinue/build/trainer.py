@@ -40,7 +40,7 @@ from retinue.engine.meters import Meter
 from retinue.engine.parallel import Parallel, share_task
 from retinue.engine.store import CheckpointStore
 from retinue.engine.trainer import Trainer
-from retinue.errors import Problem, SpecError
+from retinue.errors import PluginError, Problem, SpecError
 from retinue.plan import Plan
 from retinue.rundir import RunDirectory
 
@@ -184,6 +184,9 @@ def build_learner(builder: Builder, parallel: Parallel, group: Group, device: to
     """Build the optimizer and what belongs to its steps."""
     spec = builder.plan.spec
     optimizer: Optimizer = builder.build(builder.plan.optimizer, params=group_learners(builder, parallel.task))
+    if any("lr" not in settings for settings in optimizer.param_groups):
+        label = builder.plan.optimizer.component.label
+        raise PluginError(f"{label} has no lr in its parameter groups, which schedules change and records show")
     return Learner(
         parallel=parallel,
         optimizer=optimizer,

@@ -55,7 +55,7 @@ def command(kind: str, name: str, as_json: bool) -> None:
     rows = [(p["name"], p["type"], p["default"], p["description"] or "") for p in parameters]
     framework = [(key, "", "", f"{meaning} (the framework's key)") for key, meaning in KINDS[kind].keys]
     print_table([("parameter", "type", "default", "meaning"), *rows, *framework])
-    click.echo(f"\nIt is {record['contract']}\n\n{record['example']}")
+    click.echo(f"\ncontract: {record['contract']}\n\n{record['example']}")
 
 
 def _write_example(kind: str, name: str, parameters: list[dict[str, Any]]) -> str:

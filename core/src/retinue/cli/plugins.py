@@ -161,7 +161,8 @@ def _begin_file(file: Path, name: str, kind: str, register: bool) -> None:
         add_local(registry, name, place)
         click.echo(f"{file} is a working plug-in, and {registry} names it. Try it:\n  retinue describe {kind} {name}")
     else:
-        click.echo(f'{file} is a working plug-in once {registry} says:\n\n[local]\n{name} = {{ path = "{place}" }}')
+        lines = f'schema = 1\n\n[local]\n{name} = {{ path = "{place}" }}'
+        click.echo(f"{file} is a working plug-in once {registry} says:\n\n{lines}")
 
 
 def _as_path(folder: Path) -> str:

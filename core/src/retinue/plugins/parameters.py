@@ -99,7 +99,7 @@ def _parameters(component: Component, target: Callable[..., Any]) -> dict[str, i
 def _build_model(
     component: Component, target: Callable[..., Any], parameters: dict[str, inspect.Parameter]
 ) -> type[BaseModel]:
-    _refuse_nameless(component, parameters)
+    _refuse_nameless(component, target, parameters)
     hints = _read_hints(component, target, parameters)
     docs = _read_docs(target)
     fields: dict[str, Any] = {}
@@ -124,12 +124,16 @@ def _build_model(
     return model
 
 
-def _refuse_nameless(component: Component, parameters: dict[str, inspect.Parameter]) -> None:
+def _refuse_nameless(
+    component: Component, target: Callable[..., Any], parameters: dict[str, inspect.Parameter]
+) -> None:
     for name, parameter in parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) or name.startswith("_"):
+            inherits = isinstance(target, type) and "__init__" not in vars(target)
+            own = f"; {target.__name__} inherits it: give it an __init__ of its own" if inherits else ""
             raise PluginError(
                 f"{component.label}: parameter {parameter} cannot be named in a spec; "
-                'write each one out, or register with params="package.module:Model"'
+                f'write each one out, or register with params="package.module:Model"{own}'
             )
 
 

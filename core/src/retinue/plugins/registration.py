@@ -149,7 +149,15 @@ def _import_file(plugin: Plugin) -> ModuleType:
     path = Path(plugin.module)
     if not path.is_file():
         raise PluginError(f"there is no file {path}")
-    return _import_module(f"{LOCAL}{plugin.id.replace('-', '_')}", path)
+    name = f"{LOCAL}{plugin.id.replace('-', '_')}"
+    status = path.stat()
+    version = (path.resolve(), status.st_mtime_ns, status.st_size)
+    known = sys.modules.get(name)
+    # Anew, its classes would no longer be those of objects that are there, which could not be pickled then.
+    if known is None or getattr(known, "__version_of_file__", None) != version:
+        known = _import_module(name, path)
+        known.__dict__["__version_of_file__"] = version
+    return known
 
 
 def _import_module(name: str, path: Path) -> ModuleType:
