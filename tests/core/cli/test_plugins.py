@@ -99,7 +99,9 @@ def test_new_file_prints_the_line_that_names_it(site: Site, command: Callable[..
     (site.workspace / "inner").mkdir()
     registry = site.write("registry.toml", "schema = 1\n")
     answer = command("plugins", "new", "glare", "--kind", "loss", "--single-file", "--into", "inner")
-    assert answer.out.endswith(f'once {registry} says:\n\nschema = 1\n\n[local]\nglare = {{ path = "inner/glare.py" }}\n')
+    assert answer.out.endswith(
+        f'once {registry} says:\n\nschema = 1\n\n[local]\nglare = {{ path = "inner/glare.py" }}\n'
+    )
     assert registry.read_text() == "schema = 1\n"
 
 
