@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 
 Records = Callable[[Path], list[dict[str, object]]]
 
+pytestmark = pytest.mark.slow
+
 WITNESS = '''
 """A model that keeps what it is given."""
 import itertools, os
