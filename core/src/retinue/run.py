@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from retinue.builtin.callbacks.progress import ProgressReport
-from retinue.engine.distributed import Group, is_restarted, name_launch, read_group
+from retinue.engine.distributed import Group, count_restarts, name_launch, read_group
 from retinue.engine.faults import explain_faults, tell_how_to_go_on, tell_what_is_kept
 from retinue.engine.log import RunLog, logger
 from retinue.engine.loop import fit
@@ -58,7 +58,7 @@ def train(
     with RunLog(group.leads).open() as log:
         directory = RunDirectory.open(resume) if resume is not None else None
         plan = make_plan(load_spec(spec, overrides), registry) if spec is not None else None
-        if plan is not None and is_restarted():
+        if plan is not None and count_restarts():
             directory = find_launched(Path(out) if out else runs_of(plan.spec.name), name_launch())
         if directory is not None:
             require_plugins(directory)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
@@ -90,7 +91,10 @@ def join_group(group: Group, uses_cuda: bool) -> Iterator[None]:
         return
     if uses_cuda:
         torch.cuda.set_device(group.local_rank)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if uses_cuda else "gloo")
+    store, rank, size = next(rendezvous("env://"))
+    # torch's launcher keeps its store when it starts a group again: what lost processes left there must not be read.
+    own = dist.PrefixStore(f"attempt-{count_restarts()}", store)  # type: ignore[attr-defined]
+    dist.init_process_group("cpu:gloo,cuda:nccl" if uses_cuda else "gloo", store=own, rank=rank, world_size=size)
     try:
         yield
     finally:
@@ -104,9 +108,9 @@ def name_launch() -> str | None:
     return f"{socket.gethostname()}-{os.getppid()}" if name == "none" else name
 
 
-def is_restarted() -> bool:
-    """Whether torch's launcher has started this group again."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+def count_restarts() -> int:
+    """Return how often torch's launcher has started this group again."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
 
 
 def gather_tensor(value: Tensor) -> Tensor:
