@@ -104,7 +104,8 @@ def need_gpu_memory(run):
 
 
 def kill_worker(run):
-    os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+    # Data workers are daemons; the process of another test may not be one.
+    os.kill(next(child.pid for child in multiprocessing.active_children() if child.daemon), signal.SIGKILL)
 
 
 def remove_pictures(run):
