@@ -82,8 +82,10 @@ def go_on(plan: Plan, directory: RunDirectory, group: Group, despite_differences
     else:
         _restore(trainer, state, weights, checkpoint)
     if group.leads:
-        _keep_changes(plan, directory)
-        renew_lock(directory, describe_run(plan, trainer), trainer.run.state.step)
+        if plan.layers.overrides:
+            _keep_changes(plan, directory)
+            now = describe_run(plan, trainer)
+        renew_lock(directory, now, trainer.run.state.step)
     return trainer
 
 

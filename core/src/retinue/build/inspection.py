@@ -24,9 +24,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from retinue.build.builder import Builder
 from retinue.build.rehearsal import FAILURES, rehearse
+from retinue.build.sections import build_loader
 from retinue.build.trainer import Parts, build_metrics, build_parts
 from retinue.data.preparation import collate, describe_sample
 from retinue.engine.devices import scale_image
+from retinue.engine.distributed import Group
 from retinue.engine.execution import recompute_blocks, set_precision
 from retinue.engine.meters import Meter
 from retinue.errors import TrainingError
@@ -64,8 +66,7 @@ def inspect_run(plan: Plan, real: bool = False) -> dict[str, Any]:
 
 def _describe_data(plan: Plan, parts: Parts) -> dict[str, Any]:
     spec = plan.spec
-    samples = len(parts.train.dataset)
-    batches = samples // spec.data.batch_size if spec.data.drop_last else -(-samples // spec.data.batch_size)
+    batches = len(build_loader(plan, parts.train, 0, CPU, Group(), learnt=True))
     steps = spec.train.steps or (spec.train.epochs or 0) * batches
     sections = {"train": parts.train, "val": parts.val}
     held = {f"{name} samples": len(section.dataset) for name, section in sections.items() if section}
@@ -96,18 +97,20 @@ def _trace(plan: Plan, builder: Builder, parts: Parts) -> dict[str, Any]:
     set_precision(traced, train.precision, CPU)
     shape = scale_image(collate([parts.examples["train"]]))["image"].shape[1:]
     size = -(-plan.spec.data.batch_size // train.accumulate)
-    weights = sum(parameter.nbytes for parameter in model.parameters())
     saved, counter = _Saved(traced), FlopCounterMode(display=False)
     with mode, _explain(traced, parts), counter, saved_tensors_hooks(saved.count, lambda value: value):
         outputs = traced(torch.empty(size, *shape))
-    learnt = sum(parameter.nbytes for parameter in model.parameters() if parameter.requires_grad)
+    parameters = list(model.parameters())
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    weights = sum(parameter.nbytes for parameter in parameters)
+    learnt = sum(parameter.nbytes for parameter in learning)
     kept = learnt * (1 + _measure_state(builder)) + (weights if train.ema is not None else 0)
     return {
         "outputs": tree_map_only(Tensor, lambda value: _Shape(tuple(value.shape[1:])), outputs),
         "batch": " x ".join(map(str, (size, *shape))),
         "output": ", ".join(" x ".join(map(str, leaf.shape)) for leaf in tree_leaves(outputs)),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "parameters that learn": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "parameters that learn": sum(parameter.numel() for parameter in learning),
         "GFLOPs of a forward pass": round(counter.get_total_flops() / 1e9, 3),
         "MiB in a step, about": round((weights + kept + saved.bytes) / MIB),
     }

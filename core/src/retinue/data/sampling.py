@@ -55,16 +55,20 @@ class EpochBatches(Sampler[list[SampleKey]]):
         return self.size // self.batch_size if self.drop_last else -(-self.size // self.batch_size)
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
-        keys = [(self.epoch, index) for index in self.order()]
+        order, epoch = self.order(), self.epoch
+        for indices in self._share(order):
+            yield [(epoch, index) for index in indices]
+
+    def _share(self, order: list[int]) -> Iterator[list[int]]:
         if self.learnt:
             for number in range(self.start, len(self)):
                 base = number * self.batch_size
                 first, end = cut_range(self.length(number), self.process, self.processes)
-                yield keys[base + first : base + end] or keys[base : base + 1]
+                yield order[base + first : base + end] or order[base : base + 1]
         else:
             for turn in range(-(-len(self) // self.processes)):
                 base = (turn * self.processes + self.process) * self.batch_size
-                yield keys[base : base + self.batch_size] or keys[:1]
+                yield order[base : base + self.batch_size] or order[:1]
 
     def counts(self, turn: int) -> bool:
         """Say whether the batch of a turn that is not learnt from is this process's own."""

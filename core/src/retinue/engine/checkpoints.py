@@ -22,7 +22,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from retinue.engine.distributed import spread_tensor
 from retinue.errors import RunDirectoryError
 from retinue.rundir import MANIFEST, RunDirectory
 
@@ -122,10 +121,8 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) ->
     Raises:
         RunDirectoryError: they do not fit.
     """
-    own = model.state_dict()
-    spread = {name: spread_tensor(value, own[name]) if name in own else value for name, value in weights.items()}
     try:
-        model.load_state_dict(spread)
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise RunDirectoryError(f"the weights of {path} do not fit the model: {error}") from error
 

@@ -18,6 +18,7 @@ import torch
 import torchvision
 
 from retinue.api import DataInfo, Dataset
+from retinue.engine.checkpoints import hash_file
 from retinue.engine.distributed import name_launch
 from retinue.engine.trainer import Trainer
 from retinue.errors import RunDirectoryError
@@ -63,7 +64,7 @@ def describe_run(plan: Plan, trainer: Trainer) -> Lock:
     return {
         "lock": 1,
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "resolved": _hash_file(RunDirectory(run.directory).resolved),
+        "resolved": hash_file(RunDirectory(run.directory).resolved),
         **describe_software(plan),
         "platform": platform.platform(),
         "device": str(run.device),
@@ -205,8 +206,4 @@ def _hash_source(target: Any) -> str | None:
         file = inspect.getsourcefile(target)
     except TypeError:
         return None
-    return _hash_file(Path(file)) if file else None
-
-
-def _hash_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hash_file(Path(file)) if file else None
