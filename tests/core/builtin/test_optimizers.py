@@ -1,5 +1,6 @@
 import inspect
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -9,9 +10,9 @@ from retinue.builtin import optimizers
 from retinue.errors import SpecError
 
 TORCH = {
-    optimizers.sgd: optim.SGD,
-    optimizers.adam: optim.Adam,
-    optimizers.adamw: optim.AdamW,
+    optimizers.sgd: partial(optim.SGD, fused=True),
+    optimizers.adam: partial(optim.Adam, fused=True),
+    optimizers.adamw: partial(optim.AdamW, fused=True),
     optimizers.nadam: optim.NAdam,
     optimizers.radam: optim.RAdam,
     optimizers.adamax: optim.Adamax,

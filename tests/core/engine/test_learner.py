@@ -73,7 +73,8 @@ def test_a_batch_in_parts_gives_the_gradients_of_the_whole(size: int) -> None:
     assert_close(parted.parameters(), whole.parameters())
     assert found is not None
     assert expected is not None
-    assert_close([found.loss, found.preds], [expected.loss.detach(), expected.preds])
+    assert_close([found.loss], [expected.loss])
+    torch.testing.assert_close(found.preds, expected.preds)
     assert torch.equal(found.target, expected.target)
 
 
@@ -102,6 +103,41 @@ def test_each_part_and_each_step_draws_its_own_dropout() -> None:
     assert not torch.equal(first, kept(1)[0])
     torch.manual_seed(2)
     assert all(torch.equal(one, other) for one, other in zip(kept(0), (first, second), strict=True))
+
+
+def test_a_hook_of_the_optimizer_is_called() -> None:
+    called: list[str] = []
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    learner = make_learner(model, optimizer)
+    learner.learn(make_batch(2), 0, weight=1.0)
+    optimizer.register_step_pre_hook(lambda *_: called.append("before"))
+    optimizer.register_step_post_hook(lambda *_: called.append("after"))
+    learner.learn(make_batch(2), 1, weight=1.0)
+    assert called == ["before", "after"]
+
+
+def test_a_profile_names_the_optimizers_step() -> None:
+    learner = make_learner(make_model())
+    learner.learn(make_batch(2), 0, weight=1.0)
+    with torch.profiler.profile() as profile:
+        learner.learn(make_batch(2), 1, weight=1.0)
+    assert any(event.key.startswith("Optimizer.step") for event in profile.key_averages())
+
+
+def test_an_optimizer_of_ones_own_does_its_step() -> None:
+    class Quiet(torch.optim.SGD):
+        steps = 0
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            self.steps += 1
+            return super().step(closure)
+
+    model = make_model()
+    optimizer = Quiet(model.parameters(), lr=0.1)
+    make_learner(model, optimizer).learn(make_batch(2), 0, weight=1.0)
+    assert optimizer.steps == 1
 
 
 def test_a_share_weighs_what_it_is_told() -> None:

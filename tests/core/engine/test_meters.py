@@ -9,7 +9,7 @@ from torch import Tensor
 
 from retinue.api import Metric, Output, Statistic
 from retinue.builtin.metrics.classes import F1, Accuracy, Precision, Recall
-from retinue.engine.meters import PACKED, Meter, Series
+from retinue.engine.meters import PACKED, TOGETHER, Meter, Series
 
 CPU = torch.device("cpu")
 SIZES = [8, 8, 8, 3]
@@ -66,6 +66,54 @@ def measure(metrics: dict[str, Any], outputs: list[Output]) -> dict[str, float]:
     for output in outputs:
         meter.update(output)
     return meter.compute()
+
+
+@dataclass(frozen=True)
+class Whole(Counting):
+    """May be asked about several batches at once."""
+
+    whole = True
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_whole_numbers_of_small_batches_are_counted_together(outputs: list[Output]) -> None:
+    whole, apart = Whole([]), Counting([])
+    found = measure({"whole": Share(whole, 1.0), "apart": Share(apart, 1.0)}, outputs)
+    assert (whole.calls, apart.calls) == ([sum(SIZES)], SIZES)
+    assert found["whole"] == sum(SIZES)
+
+
+def test_batches_of_other_sizes_are_not_counted_together() -> None:
+    whole = Whole([])
+    sizes = [(2, 3, 4, 4), (1, 3, 4, 4), (2, 3, 8, 8), (1, 3, 4, 4)]
+    target = torch.zeros(1, dtype=torch.int64)
+    found = [Output(torch.zeros(()), torch.rand(*size), target.expand(size[0], *size[2:])) for size in sizes]
+    measure({"whole": Share(whole, 1.0)}, found)
+    assert whole.calls == [3, 2, 1]
+
+
+def test_large_batches_do_not_pile_up() -> None:
+    whole = Whole([])
+    meter = Meter({"whole": Share(whole, 1.0)}, CPU)
+    for _ in range(3):
+        meter.update(Output(torch.zeros(()), torch.rand(2, TOGETHER // 4), torch.zeros(2)))
+    assert whole.calls == [4]
+
+
+def test_an_activation_waits_until_somebody_looks(outputs: list[Output]) -> None:
+    asked: list[int] = []
+
+    def soften(scores: Tensor) -> Tensor:
+        asked.append(len(scores))
+        return scores.softmax(dim=1)
+
+    late = [Output(output.loss, output.preds.log(), output.target, soften) for output in outputs]
+    assert measure({"accuracy": Accuracy()}, late) == measure({"accuracy": Accuracy()}, outputs)
+    assert asked == [sum(SIZES)]
+    torch.testing.assert_close(late[0].preds, outputs[0].preds)
+    assert late[0].preds is late[0].preds
 
 
 def test_the_loss_is_averaged_over_samples(outputs: list[Output]) -> None:

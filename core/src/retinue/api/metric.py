@@ -16,7 +16,14 @@ from torch import Tensor
 
 class Statistic(ABC):
     """What a metric counts in a batch. Metrics whose statistics are equal share one count, so define `__eq__`
-    and `__hash__`: a frozen dataclass does."""
+    and `__hash__`: a frozen dataclass does.
+
+    Attributes:
+        whole: whether contributions are whole numbers. Sums of those are exact, so several batches may be measured as
+            one, which costs less.
+    """
+
+    whole: ClassVar[bool] = False
 
     @abstractmethod
     def measure(self, preds: Tensor, target: Tensor) -> Tensor:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -12,20 +11,36 @@ from torch import Tensor, nn
 from retinue.api.data import Batch, DataInfo
 
 
-@dataclass(frozen=True)
 class Output:
     """What a forward pass gives the engine.
 
     Attributes:
         loss: scalar, the mean over the batch.
-        preds: detached; what metrics see. Classification: probabilities N x C. Multilabel: probabilities
-            N x C, each its own. Regression: values N x T.
+        scores: detached; what `activation` makes `preds` of, where there is one.
         target: what `preds` is compared with.
+        activation: acts on each sample by itself. It waits until somebody looks, and then takes several batches
+            at once: for small models it would else cost more than the optimizer.
     """
 
-    loss: Tensor
-    preds: Tensor
-    target: Tensor
+    __slots__ = ("_preds", "activation", "loss", "scores", "target")
+
+    def __init__(
+        self, loss: Tensor, preds: Tensor, target: Tensor, activation: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        self.loss = loss
+        self.scores = preds
+        self.target = target
+        self.activation = activation
+        self._preds = preds if activation is None else None
+
+    @property
+    def preds(self) -> Tensor:
+        """What metrics see. Classification: probabilities N x C. Multilabel: probabilities N x C, each its own.
+        Segmentation: probabilities N x C x H x W. Regression: values N x T."""
+        if self._preds is None:
+            assert self.activation is not None
+            self._preds = self.activation(self.scores)
+        return self._preds
 
 
 class Task(nn.Module, ABC):

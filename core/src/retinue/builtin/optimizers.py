@@ -1,4 +1,4 @@
-"""torch.optim's optimizers by name, with torch's defaults.
+"""torch.optim's optimizers by name, with torch's defaults, but for one kernel for all parameters where torch has it.
 
 LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone: they fit no plain loop or not every model."""
 
@@ -39,7 +39,7 @@ def sgd(
     """
     if nesterov and (momentum == 0 or dampening != 0):
         raise SpecError([Problem("nesterov needs a momentum above 0 and no dampening")])
-    return optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov)
+    return optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov, fused=_is_fusible(params))
 
 
 def adam(
@@ -59,7 +59,7 @@ def adam(
         weight_decay: L2 penalty, added to the gradient; `adamw` has the decoupled one.
         amsgrad: divide by the largest running mean so far (Reddi et al., 2018).
     """
-    return optim.Adam(params, lr, betas, eps, weight_decay, amsgrad)
+    return optim.Adam(params, lr, betas, eps, weight_decay, amsgrad, fused=_is_fusible(params))
 
 
 def adamw(
@@ -79,7 +79,7 @@ def adamw(
         weight_decay: each step shrinks the weights by lr times this.
         amsgrad: divide by the largest running mean so far (Reddi et al., 2018).
     """
-    return optim.AdamW(params, lr, betas, eps, weight_decay, amsgrad)
+    return optim.AdamW(params, lr, betas, eps, weight_decay, amsgrad, fused=_is_fusible(params))
 
 
 def nadam(
@@ -249,3 +249,10 @@ def adafactor(
         weight_decay: each step shrinks the weights by lr times this.
     """
     return optim.Adafactor(params, lr, beta2_decay, eps or (None, 1e-3), d, weight_decay)
+
+
+def _is_fusible(params: Any) -> bool | None:
+    """Say whether one kernel can change all parameters; None leaves the choice to torch."""
+    groups = [group["params"] if isinstance(group, dict) else [group] for group in params]
+    fusible = {"cpu", "cuda"}.issuperset(parameter.device.type for group in groups for parameter in group)
+    return True if fusible else None

@@ -20,7 +20,7 @@ class LatestLosses:
 
     def add(self, loss: Tensor, size: int) -> None:
         """Keep a step's mean loss over this process's `size` samples; nothing is read from the device."""
-        self._losses.append(loss.detach())
+        self._losses.append(loss)
         self._sizes.append(size)
 
     def read(self) -> list[float]:

@@ -16,6 +16,9 @@ from retinue.engine.distributed import Group
 PACKED = 1024
 """Tensors of a series that become one: many small ones take much memory."""
 
+TOGETHER = 2**15
+"""Predicted values from which on what waits to be measured is: of few values, the calls cost more than the counting."""
+
 
 class Series:
     """A tensor for each batch, in their order: floating-point numbers added in another give another sum."""
@@ -52,6 +55,8 @@ class Meter:
         self.counted: dict[str, Metric] = {name: m for name, m in metrics.items() if isinstance(m, Metric)}
         self.foreign = {name: metric.to(device) for name, metric in metrics.items() if name not in self.counted}
         self.statistics = list(dict.fromkeys(metric.statistic for metric in self.counted.values()))
+        self.whole = [number for number, statistic in enumerate(self.statistics) if statistic.whole]
+        self.apart = [number for number, statistic in enumerate(self.statistics) if not statistic.whole]
         self.device = device
         self.group = group
         # Apple's GPU has no float64.
@@ -64,22 +69,54 @@ class Meter:
         self.sizes: list[int] = []
         self.counts: dict[int, Tensor] = {}
         self.measures: dict[int, Series] = {}
+        self._waiting: list[Output] = []
+        self._waiting_values = 0
         for metric in self.foreign.values():
             metric.reset()
 
     def update(self, output: Output) -> None:
         """Add one batch; nothing is read from the device."""
         self.losses.append(output.loss.detach())
-        self.sizes.append(len(output.target))
-        for number, statistic in enumerate(self.statistics):
-            measured = statistic.measure(output.preds, output.target)
-            if measured.is_floating_point():
-                self.measures.setdefault(number, Series()).append(measured)
-            else:
-                # Counts are exact in any order.
-                self.counts[number] = self.counts[number] + measured if number in self.counts else measured
+        self.sizes.append(output.target.shape[0])
+        for number in self.apart:
+            self._add(number, self.statistics[number].measure(output.preds, output.target))
         for metric in self.foreign.values():
             metric.update(output.preds, output.target)
+        if self.whole:
+            self._wait(output)
+
+    def _wait(self, output: Output) -> None:
+        if self._waiting and self._waiting[0].scores.shape[1:] != output.scores.shape[1:]:
+            self._count()
+        self._waiting.append(output)
+        self._waiting_values += output.scores.numel()
+        if self._waiting_values >= TOGETHER:
+            self._count()
+
+    def _count(self) -> None:
+        """Measure what waits, as one batch."""
+        if not self._waiting:
+            return
+        preds, target = self._join_waiting()
+        for number in self.whole:
+            self._add(number, self.statistics[number].measure(preds, target))
+
+    def _join_waiting(self) -> tuple[Tensor, Tensor]:
+        outputs = self._waiting
+        self._waiting, self._waiting_values = [], 0
+        if len(outputs) == 1:
+            return outputs[0].preds, outputs[0].target
+        scores = torch.cat([output.scores for output in outputs])
+        activation = outputs[0].activation
+        preds = scores if activation is None else activation(scores)
+        return preds, torch.cat([output.target for output in outputs])
+
+    def _add(self, number: int, measured: Tensor) -> None:
+        if measured.is_floating_point():
+            self.measures.setdefault(number, Series()).append(measured)
+        else:
+            # Counts are exact in any order.
+            self.counts[number] = self.counts[number] + measured if number in self.counts else measured
 
     def compute(self) -> dict[str, float]:
         """Return `loss` and every metric by name, over all processes; a metric of many values gives NAME/KEY for each.
@@ -112,6 +149,7 @@ class Meter:
 
     def state(self) -> dict[str, Any]:
         """Return what this process has kept so far, on the CPU."""
+        self._count()
         return {
             "losses": self.losses.values().cpu(),
             "sizes": self.sizes,

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from retinue.api import RunState
+from retinue.data.keys import read_generators, set_generators
 from retinue.engine.parallel import gather_optimizer, gather_weights, load_optimizer
 from retinue.engine.records import check_losses
 from retinue.engine.trainer import Trainer
@@ -23,7 +24,12 @@ def save_checkpoint(trainer: Trainer) -> None:
     """
     check_losses(trainer)
     run, state, learner = trainer.run, trainer.run.state, trainer.learner
-    own = {"meter": trainer.train_meter.state(), "unreadable": trainer.train.unreadable}
+    own = {
+        "meter": trainer.train_meter.state(),
+        "unreadable": trainer.train.unreadable,
+        # torch's is seeded for every step. These would cost more than a small model's optimizer, and few models ask.
+        "generators": read_generators(),
+    }
     moving: dict[str, Any] = {
         "run": asdict(state),
         "optimizer": gather_optimizer(run.optimizer),
@@ -62,6 +68,8 @@ def restore_state(trainer: Trainer, moving: Mapping[str, Any], weights: Mapping[
         trainer.learner.average.load(weights)
     own = moving["processes"][trainer.group.rank :: trainer.group.size]
     trainer.train_meter.load_states([state["meter"] for state in own])
+    for state in own[:1]:
+        set_generators(state["generators"])
     if trainer.train.unreadable is not None:
         trainer.train.unreadable = sum(state["unreadable"] for state in own)
     if trainer.group.leads:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge
@@ -16,6 +16,8 @@ from retinue.errors import TrainingError
 @dataclass(frozen=True)
 class ClassCounts(Statistic):
     """Of each class the right predictions, all predictions and all targets: 3 x C."""
+
+    whole: ClassVar = True
 
     num_classes: int
     ignore_index: int | None

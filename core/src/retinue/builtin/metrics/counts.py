@@ -7,6 +7,7 @@ preds with ones and zeros (multilabel).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ from retinue.errors import TrainingError
 @dataclass(frozen=True)
 class Correct(Statistic):
     """The right decisions and all decisions, 2 values; a multilabel sample is right when all its labels are."""
+
+    whole: ClassVar = True
 
     ignore_index: int | None
     threshold: float
@@ -33,6 +36,8 @@ class Correct(Statistic):
 @dataclass(frozen=True)
 class CorrectInTop(Statistic):
     """The samples whose label is among the `k` most probable, and all samples, 2 values."""
+
+    whole: ClassVar = True
 
     k: int
     ignore_index: int | None
@@ -51,6 +56,8 @@ class Confusion(Statistic):
 
     Multilabel: C x 2 x 2, for each class by truth and prediction, as scikit-learn's multilabel_confusion_matrix.
     """
+
+    whole: ClassVar = True
 
     num_classes: int
     ignore_index: int | None

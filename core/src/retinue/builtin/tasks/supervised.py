@@ -49,7 +49,7 @@ class Supervised(Task):
         if self.training:
             for extra in auxiliary:
                 loss = loss + self.aux_weight * self.loss(self.scale(extra, size), target)
-        return Output(loss, self.predictions(outputs.detach()), self.compared(target))
+        return Output(loss, outputs.detach(), self.compared(target), self.predictions)
 
     def target(self, batch: Batch) -> Tensor:
         """Return what the loss takes beside the outputs."""
