@@ -62,7 +62,7 @@ class Learner:
         buffers = [buffer.clone() for buffer in self.parallel.task.buffers()] if self.cautious else []
         # Not after the step: callbacks may look at the gradients.
         self._clear_gradients()
-        output = _join(list(self._backward(batch, step, weight)))
+        output = self._compute_gradients(batch, step, weight)
         if self.clip_norm is not None or self.clip_value is not None or self.cautious:
             self.scaler.unscale_(self.optimizer)
         if self.cautious and self.group.most(not self._is_finite(output)):
@@ -80,20 +80,25 @@ class Learner:
         with self.average.applied() if self.average is not None else nullcontext():
             yield
 
-    def _backward(self, batch: Batch, step: int, weight: float) -> Iterator[Output]:
+    def _compute_gradients(self, batch: Batch, step: int, weight: float) -> Output:
         parts = cut_batch(batch, self.accumulate)
         size = batch["image"].shape[0]
+        outputs = []
         for number, part in enumerate(parts):
-            position = self.group.rank * self.accumulate + number
-            seed_torch(vary_key(self._key, step, position), self.device)
-            with self.parallel.gradients(complete=number == len(parts) - 1):
-                output: Output = self.parallel.module(scale_image(part))
-                share = weight * part["image"].shape[0] / size
-                loss = output.loss if share == 1 else output.loss * share
-                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            # Whoever keeps the output must not keep the graph.
-            output.loss = output.loss.detach()
-            yield output
+            share = weight * part["image"].shape[0] / size
+            outputs.append(self._backward(part, share, step, number, complete=number == len(parts) - 1))
+        return _join(outputs)
+
+    def _backward(self, part: Batch, weight: float, step: int, number: int, complete: bool) -> Output:
+        position = self.group.rank * self.accumulate + number
+        seed_torch(vary_key(self._key, step, position), self.device)
+        with self.parallel.gradients(complete):
+            output: Output = self.parallel.module(scale_image(part))
+            loss = output.loss if weight == 1 else output.loss * weight
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        # Whoever keeps the output must not keep the graph.
+        output.loss = output.loss.detach()
+        return output
 
     def _is_finite(self, output: Output) -> bool:
         if not output.loss.isfinite():

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def test_log_txt_has_the_same_lines(train: Train, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().err.splitlines()
     written = (tmp_path / "run" / "log.txt").read_text().splitlines()
     assert [line.split(" ", 2)[2] for line in written if "epoch" in line] == shown
+
+
+def test_log_txt_tells_how_long_the_first_step_took_to_come(train: Train, tmp_path: Path) -> None:
+    train({"train.epochs": 2})
+    written = (tmp_path / "run" / "log.txt").read_text()
+    assert len(re.findall(r" first step \d+\.\d s after retinue was imported", written)) == 1
 
 
 def test_values_of_single_classes_are_left_to_the_files(train: Train, capsys: pytest.CaptureFixture[str]) -> None:

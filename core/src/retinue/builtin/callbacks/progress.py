@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from retinue.api import Batch, Callback, Output, Run
+from retinue.clock import IMPORTED
 
 logger = logging.getLogger("retinue")
 
@@ -35,6 +36,7 @@ class ProgressReport(Callback):
         self.task: TaskID | None = None
         self.shown = self.epoch_start = 0.0
         self.images = 0
+        self.stepped = False
 
     def start(self, run: Run) -> None:
         self.task = self.progress.add_task(
@@ -44,15 +46,18 @@ class ProgressReport(Callback):
         self.epoch_start = time.perf_counter()
 
     def step(self, run: Run, batch: Batch, output: Output) -> None:
-        self.images += len(output.target)
         now = time.perf_counter()
+        if not self.stepped:
+            logger.info("first step %.1f s after retinue was imported", now - IMPORTED)
+            self.stepped = True
+        self.images += output.target.shape[0]
         if self.task is None or self.progress.disable or now - self.shown < REFRESH:
             return
         self.progress.update(
             self.task,
             completed=run.state.step,
             description=f"epoch {run.state.epoch + 1}/{run.epochs}",
-            loss=f"{float(output.loss.detach()):.4f}",
+            loss=f"{float(output.loss):.4f}",
             rate=f"{self.images / max(now - self.epoch_start, 1e-9):.0f}",
         )
         self.progress.refresh()
