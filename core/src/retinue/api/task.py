@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from retinue.api.data import Batch, DataInfo
 
 
+# torch's DistributedDataParallel looks for tensors in dataclasses, and in no other objects.
+@dataclass(init=False, eq=False)
 class Output:
     """What a forward pass gives the engine.
 
@@ -22,7 +25,10 @@ class Output:
             at once: for small models it would else cost more than the optimizer.
     """
 
-    __slots__ = ("_preds", "activation", "loss", "scores", "target")
+    loss: Tensor
+    scores: Tensor
+    target: Tensor
+    activation: Callable[[Tensor], Tensor] | None
 
     def __init__(
         self, loss: Tensor, preds: Tensor, target: Tensor, activation: Callable[[Tensor], Tensor] | None = None
