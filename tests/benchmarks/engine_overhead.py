@@ -12,25 +12,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from perceptron import STEPS, Epoch, build_model, make_pairs, make_tutorial
+from torch import Tensor
+from trainers import build_run, give_batches, run_epoch
 
-from retinue.api import Batch
-from retinue.build import build_trainer
-from retinue.builtin.models.mlp import MLP
-from retinue.engine.distributed import Group
-from retinue.engine.loop import train_epoch
-from retinue.engine.trainer import Trainer
-from retinue.plan import make_plan
-from retinue.plugins.registry import Registry
-from retinue.rundir import RunDirectory
-from retinue.spec.loading import load_spec
-
-STEPS = 100
 SPEC = """\
 spec = 1
 data.batch_size = 64
@@ -41,58 +29,16 @@ train = { epochs = 1_000_000, device = "cpu" }
 log = { tensorboard = false }
 """
 
-Epoch = Callable[[], object]
 
-
-def make_batches() -> list[Batch]:
-    """Return what every contender learns from."""
-    generator = torch.Generator().manual_seed(0)
-    return [
-        {
-            "image": torch.rand(64, 1, 16, 16, generator=generator),
-            "label": torch.randint(10, (64,), generator=generator),
-        }
-        for _ in range(STEPS)
-    ]
-
-
-def build_model() -> nn.Module:
-    """Return the perceptron of the spec."""
-    torch.manual_seed(0)
-    return MLP(num_classes=10, image_size=(16, 16), in_channels=1, hidden=(256,))
-
-
-def make_tutorial(batches: list[Batch], fused: bool | None) -> Epoch:
-    """Return an epoch as PyTorch's tutorials write it."""
-    model, loss_function = build_model(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, fused=fused)
-
-    def epoch() -> tuple[float, float]:
-        total, correct = 0.0, 0
-        for batch in batches:
-            image, label = batch["image"], batch["label"]
-            optimizer.zero_grad()
-            output = model(image)
-            loss = loss_function(output, label)
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
-            correct += (output.argmax(1) == label).sum().item()
-        return total / STEPS, correct / (64 * STEPS)
-
-    return epoch
-
-
-def make_hand_tuned(batches: list[Batch]) -> Epoch:
+def make_hand_tuned(pairs: list[tuple[Tensor, Tensor]]) -> Epoch:
     """Return an epoch without reads of values, and with the optimizer's kernel called directly."""
     model = build_model()
     parameters: list[Tensor] = list(model.parameters())
 
     def epoch() -> tuple[Tensor, Tensor]:
         losses, correct = [], []
-        for batch in batches:
-            label = batch["label"]
-            output = model(batch["image"])
+        for image, label in pairs:
+            output = model(image)
             loss = F.cross_entropy(output, label)
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -110,40 +56,12 @@ def make_hand_tuned(batches: list[Batch]) -> Epoch:
     return epoch
 
 
-class ReadyBatches:
-    """Stands for the loader of a run."""
-
-    unreadable = None
-
-    def __init__(self, batches: list[Batch], trainer: Trainer) -> None:
-        self.ready = batches
-        self.order = trainer.train.order
-
-    def __len__(self) -> int:
-        return len(self.ready)
-
-    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        return iter(self.ready)
-
-
-def make_engine(batches: list[Batch], fused: bool | None) -> Epoch:
-    """Return an epoch of Retinue's engine, with its records and progress."""
-    Path("spec.toml").write_text(SPEC)
-    plan = make_plan(load_spec("spec.toml"), Registry())
-    directory = RunDirectory(f"run-{fused}")
-    directory.path.mkdir()
-    trainer, _ = build_trainer(plan, directory, Group(), lambda model: None)
-    trainer.train = ReadyBatches(batches, trainer)  # type: ignore[assignment]
+def make_engine(pairs: list[tuple[Tensor, Tensor]], fused: bool | None) -> Epoch:
+    """Return an epoch of Retinue's engine, with its records."""
+    trainer = build_run(f"run-{fused}", SPEC)
+    give_batches(trainer, pairs)
     trainer.learner.optimizer.param_groups[0]["fused"] = fused
-
-    def epoch() -> dict[str, float]:
-        train_epoch(trainer)
-        values = trainer.train_meter.compute()
-        trainer.train_meter.reset()
-        trainer.run.state.epoch, trainer.run.state.batch = trainer.run.state.epoch + 1, 0
-        return values
-
-    return epoch
+    return lambda: run_epoch(trainer)
 
 
 def measure(epoch: Epoch) -> float:
@@ -158,14 +76,14 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     torch.set_num_threads(1)
     os.chdir(tempfile.mkdtemp())
-    batches = make_batches()
-    tutorial = make_tutorial(batches, fused=None)
+    pairs = make_pairs()
+    tutorial = make_tutorial(pairs)
     contenders = {
         "tutorial loop": tutorial,
-        "retinue, the same optimizer": make_engine(batches, fused=None),
-        "tutorial loop, fused": make_tutorial(batches, fused=True),
-        "retinue, defaults (fused)": make_engine(batches, fused=True),
-        "hand-tuned": make_hand_tuned(batches),
+        "retinue, the same optimizer": make_engine(pairs, fused=None),
+        "tutorial loop, fused": make_tutorial(pairs, fused=True),
+        "retinue, defaults (fused)": make_engine(pairs, fused=True),
+        "hand-tuned": make_hand_tuned(pairs),
     }
     torch.set_num_threads(1)
     found: dict[str, list[float]] = {name: [] for name in contenders}

@@ -38,6 +38,7 @@ def cut(train: Train, local_plugin: Callable[[str], None], tmp_path: Path) -> Ca
     "overrides",
     [
         ["data.workers=1"],
+        ["data.path=streamed"],
         ["train.device=auto"],
         ["log.tensorboard=false"],
         ["checkpoint.last=5", "checkpoint.every=7it"],

@@ -385,7 +385,11 @@ def test_read_only_disk(small_disk: Path, half: Path, whole: Path, say: Command)
 @pytest.mark.parametrize(
     ("fault", "overrides", "words"),
     [
-        ("kill_worker", ["data.workers=2"], ["a process that prepares samples has ended", "data.workers=0"]),
+        (
+            "kill_worker",
+            ["data.workers=2", "data.worker_kind=process"],
+            ["a process that prepares samples has ended", "data.workers=0"],
+        ),
         (
             "need_memory",
             [],

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
+from packaging.requirements import Requirement
+from pages import FENCE, PAGES, PLUGIN_GUIDE, README, ROOT, Block, all_blocks, read_blocks
+from torch.distributed.run import get_args_parser
 
 import retinue
-from retinue.cli import COMMANDS, group
+from retinue.cli import group
 from retinue.plan import make_plan
 from retinue.plugins.registry import Registry
 from retinue.plugins.registry_file import RegistryFile
 from retinue.spec.loading import load_spec
-
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-PLUGIN_GUIDE = ROOT / "docs" / "how-to" / "write-a-plugin.md"
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("core/*.md"), *ROOT.glob("plugins/*/*.md"), *ROOT.glob("docs/**/*.md")]
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 SMALL = """
 spec = 1
@@ -39,35 +33,6 @@ optimizer = { use = "sgd", lr = 0.1 }
 train.steps = 2
 log.tensorboard = false
 """
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    page: Path
-    line: int
-    language: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-    @property
-    def file(self) -> str | None:
-        """The file that its first line says it is."""
-        match = re.match(r"# ([\w./-]+\.(?:py|toml))\n", self.text)
-        return match[1] if match else None
-
-
-def read_blocks(page: Path, language: str | None = None) -> list[Block]:
-    text = page.read_text(encoding="utf-8")
-    found = [Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2]) for match in FENCE.finditer(text)]
-    return [block for block in found if language in (None, block.language)]
-
-
-def all_blocks(language: str) -> list[Block]:
-    return [block for page in PAGES for block in read_blocks(page, language)]
 
 
 def workspace_registry() -> Registry:
@@ -96,6 +61,7 @@ def test_links_lead_somewhere(page):
         path, _, anchor = target.partition("#")
         place = (page.parent / path).resolve() if path else page
         assert place.exists(), f"{target}: no such file"
+        assert place in PAGES or place.parent == ROOT / "docs" / "examples", f"{target}: the site does not have it"
         assert not anchor or anchor in headings(place), f"{target}: no such heading"
 
 
@@ -121,12 +87,25 @@ def test_reference_pages_are_current():
     assert done.returncode == 0, done.stderr
 
 
-# --- specs and commands
+# --- blocks
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks_are_seen_by_the_tests_below(page):
+    text = page.read_text(encoding="utf-8")
+    blocks = read_blocks(page)
+    assert len(re.findall(r"^\s*```", text, re.MULTILINE)) == 2 * len(blocks)
+    assert {block.language for block in blocks} <= {"toml", "python", "console", "json", "text"}
+    assert not re.search(r"^ {4}(retinue|pip|uv|python|pytest|torchrun) ", FENCE.sub("", text), re.MULTILINE)
+
+
+def is_registry(block: Block) -> bool:
+    return block.text.startswith("schema =")
 
 
 def spec_blocks() -> list[Block]:
     shown = [block for block in all_blocks("toml") if block.page != PLUGIN_GUIDE]
-    return [block for block in shown if block.file is None and not block.text.startswith("schema =")]
+    return [block for block in shown if block.file is None and not is_registry(block)]
 
 
 @pytest.mark.parametrize("block", spec_blocks(), ids=str)
@@ -139,28 +118,85 @@ def test_spec_is_right(block, tmp_path):
     make_plan(load_spec(spec), workspace_registry())
 
 
-def commands() -> list[tuple[str, list[str]]]:
-    lines = [line.strip() for block in all_blocks("console") for line in re.split(r"\n|&&", block.text)]
-    return [(line, line.split("#")[0].split()) for line in lines if re.match(r"(uv run )?retinue ", line)]
+@pytest.mark.parametrize("block", [*filter(is_registry, all_blocks("toml"))], ids=str)
+def test_registry_file_is_right(block, tmp_path):
+    (tmp_path / "registry.toml").write_text(block.text)
+    assert RegistryFile(tmp_path / "registry.toml").path
 
 
-@pytest.mark.parametrize(("line", "words"), commands(), ids=lambda value: value if isinstance(value, str) else "")
-def test_command_exists(line, words):
-    name = words[words.index("retinue") + 1]
-    assert name in COMMANDS
-    command = group.get_command(None, name)
-    if isinstance(command, click.Group):
-        command = command.commands[words[words.index("retinue") + 2]]
+@pytest.mark.parametrize("block", all_blocks("json"), ids=str)
+def test_json_is_json(block):
+    for line in block.text.splitlines():
+        json.loads(line)
+
+
+# --- commands
+
+
+def find_command(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that the words after `retinue` call, and its arguments."""
+    command: click.Command | None = group
+    while isinstance(command, click.Group) and words:
+        command, words = command.get_command(click.Context(command), words[0]), words[1:]
+    assert command is not None
+    return command, words
+
+
+def check_command(words: list[str]) -> None:
+    """See that a command could be called like this, without doing what it says."""
+    match words:
+        case ["uv", "run", *rest] | ["python", "-m", *rest]:
+            check_command(rest)
+        case ["retinue", *rest]:
+            command, arguments = find_command(rest)
+            command.make_context("retinue", arguments)
+        case ["torchrun", *rest]:
+            started = get_args_parser().parse_args(rest)
+            assert started.module
+            check_command([started.training_script, *started.training_script_args])
+        case ["pip", "install", *wanted]:
+            for what in wanted:
+                assert what == "-e" or what.startswith((".", "retinue-")) or Requirement(what)
+        case ["bash", script]:
+            assert (ROOT / script).is_file()
+        case [program, *_]:
+            assert shutil.which(program, path=Path(sys.executable).parent), (
+                f"{program} is not installed for development"
+            )
+
+
+def shown_commands() -> list[str]:
+    """The commands in console blocks, less the tutorials': these are run."""
+    blocks = [block for block in all_blocks("console") if block.page.parent.name != "tutorial"]
+    return sorted({command.partition(" > ")[0] for block in blocks for command in block.commands})
+
+
+@pytest.mark.parametrize("command", shown_commands())
+def test_command_is_right(command):
+    check_command(shlex.split(command))
+
+
+def mentioned_commands() -> list[str]:
+    texts = [FENCE.sub("", page.read_text(encoding="utf-8")) for page in PAGES]
+    return sorted({found for text in texts for found in re.findall(r"`(retinue [a-z][^`\n]*)`", text)})
+
+
+@pytest.mark.parametrize("mention", mentioned_commands())
+def test_mentioned_command_exists(mention):
+    """Its arguments may be placeholders."""
+    command, _ = find_command(re.sub(r"[^a-z -].*", "", mention).split()[1:])
     options = {flag for option in command.params for flag in option.opts}
-    assert {word for word in words if word.startswith("--")} <= options
+    assert set(re.findall(r"--[a-z-]+", mention)) <= options
 
 
 # --- Python
 
 
-def runnable_blocks() -> list[Block]:
-    pages = [README, *ROOT.glob("docs/tutorial/*.md"), *ROOT.glob("docs/how-to/*.md")]
-    return [block for page in pages if page != PLUGIN_GUIDE for block in read_blocks(page, "python")]
+def python_blocks() -> list[Block]:
+    """Less the tutorials', which are followed as a whole, and the files of the guide to plug-ins, which train."""
+    return [
+        block for block in all_blocks("python") if block.page != PLUGIN_GUIDE and block.page.parent.name != "tutorial"
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -173,9 +209,11 @@ def workplace(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("block", runnable_blocks(), ids=str)
-def test_python_runs(block, workplace, monkeypatch):
+@pytest.mark.parametrize("block", python_blocks(), ids=str)
+def test_python_runs(block, workplace, monkeypatch, request):
     monkeypatch.chdir(workplace)
+    for weights in re.findall(r'torch\.load\("(.+?)"', block.text):
+        shutil.copy(request.getfixturevalue("test_data") / "weights" / weights, workplace)
     exec(compile(block.text, str(block), "exec"), {})
 
 
@@ -189,100 +227,11 @@ def test_readme_begins_with_two_commands():
     assert all(len(command.splitlines()) == 1 for command in found)
 
 
-def shown_error(page: Path) -> str:
-    return next(block.text for block in read_blocks(page, "text") if "error: " in block.text)
-
-
 def test_readme_shows_a_real_error(retinue, tmp_path):
     spec = next(block.text for block in read_blocks(README, "toml"))
     (tmp_path / "run.toml").write_text(re.sub(r"\s+#.*", "", spec).replace('"resnet20"', '"resnet21"'))
-    assert retinue("check", "run.toml").stderr.startswith(shown_error(README))
-
-
-def test_tutorial_shows_a_real_error(retinue, workplace):
-    shown = shown_error(ROOT / "docs" / "tutorial" / "first-run.md")
-    done = retinue("train", "docs/examples/digits.toml", "model.use=lenett", cwd=workplace)
-    assert (done.returncode, done.stderr) == (2, shown)
-
-
-# --- the guide to plug-ins
-
-
-def local_plugins() -> list[tuple[Block, Block]]:
-    """Each file of the guide with the lines of a spec that use it, which come next."""
-    blocks = read_blocks(PLUGIN_GUIDE)
-    return [
-        (block, next(filter(is_use, blocks[number + 1 :])))
-        for number, block in enumerate(blocks)
-        if block.language == "python" and not is_packaged(block)
-    ]
-
-
-def is_use(block: Block) -> bool:
-    return block.language == "toml" and block.file is None and not block.text.startswith("schema =")
-
-
-def is_packaged(block: Block) -> bool:
-    return block.file is not None and (block.file == "pyproject.toml" or "/" in block.file)
-
-
-def write_small_spec(folder: Path, lines: str) -> Path:
-    (folder / "small.toml").write_text(SMALL)
-    spec = folder / "spec.toml"
-    spec.write_text('base = "small.toml"\n' + lines)
-    return spec
-
-
-def components_of(run: Path, plugin: str) -> list[dict[str, str]]:
-    lock = json.loads((run / "run.lock").read_text())
-    return [component for component in lock["components"] if component["name"].startswith(f"{plugin}/")]
-
-
-@pytest.mark.parametrize(("file", "use"), local_plugins(), ids=lambda block: block.file or "")
-def test_plugin_of_the_guide_trains(file, use, tmp_path, monkeypatch):
-    if "torchmetrics" in file.text and importlib.util.find_spec("torchmetrics") is None:
-        pytest.skip("torchmetrics is not installed")
-    plugin = Path(file.file).stem
-    (tmp_path / file.file).write_text(file.text)
-    (tmp_path / "registry.toml").write_text(f'schema = 1\n[local]\n{plugin} = {{ path = "{file.file}" }}\n')
-    monkeypatch.chdir(tmp_path)
-    run = retinue.train(write_small_spec(tmp_path, use.text), out="run")
-    assert run.steps == 2
-    assert components_of(tmp_path / "run", plugin), "the spec does not use the plug-in"
-    assert run.predict(ROOT / "docs" / "examples" / "seven.png")
-
-
-def install(folder: Path, blocks: dict[str, str]) -> None:
-    """Do what pip does with a pure Python project: copy its sources and write down its entry points."""
-    project = tomllib.loads(blocks["pyproject.toml"])["project"]
-    for name, text in blocks.items():
-        if name.startswith("src/"):
-            path = folder / name.removeprefix("src/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-    info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir()
-    requirements = "".join(f"Requires-Dist: {line}\n" for line in project["dependencies"])
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n{requirements}"
-    )
-    lines = [
-        line
-        for name_of_group, points in project["entry-points"].items()
-        for line in (f"[{name_of_group}]", *(f"{name} = {module}" for name, module in points.items()))
-    ]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-
-
-def test_package_of_the_guide_trains(retinue, tmp_path):
-    blocks = read_blocks(PLUGIN_GUIDE)
-    install(tmp_path / "site", {str(block.file): block.text for block in blocks if is_packaged(block)})
-    last = max(number for number, block in enumerate(blocks) if is_packaged(block))
-    spec = write_small_spec(tmp_path, next(filter(is_use, blocks[last + 1 :])).text)
-    path = os.pathsep.join(filter(None, (str(tmp_path / "site"), os.environ.get("PYTHONPATH"))))
-    done = retinue("train", spec, "--out", tmp_path / "run", env={**os.environ, "PYTHONPATH": path})
-    assert done.returncode == 0, done.stderr
-    assert [found["distribution"] for found in components_of(tmp_path / "run", "tiny")] == ["retinue-tiny"]
+    shown = next(block.text for block in read_blocks(README, "text"))
+    assert retinue("check", "run.toml").stderr.startswith(shown)
 
 
 # --- what tutorials write, and where it is here
@@ -307,8 +256,3 @@ def test_a_line_for_a_habit_fits_into_a_spec(fragment, tmp_path):
     spec = tmp_path / "spec.toml"
     spec.write_text(SMALL)
     make_plan(load_spec(spec, [*around.get(key, []), f"{key}={value}"]), workspace_registry())
-
-
-@pytest.mark.parametrize("fragment", [text for text in FRAGMENTS if text.startswith("retinue ")])
-def test_a_command_for_a_habit_is_one(fragment):
-    assert fragment.split()[1] in COMMANDS

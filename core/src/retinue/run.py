@@ -11,7 +11,7 @@ from torch import nn
 
 from retinue.builtin.callbacks.progress import ProgressReport
 from retinue.engine.distributed import Group, count_restarts, name_launch, read_group
-from retinue.engine.faults import explain_faults, tell_how_to_go_on, tell_what_is_kept
+from retinue.engine.faults import explain_faults, explain_labels, tell_how_to_go_on, tell_what_is_kept
 from retinue.engine.log import RunLog, logger
 from retinue.engine.loop import fit
 from retinue.engine.prediction import Picture
@@ -87,10 +87,10 @@ def _hold(directory: RunDirectory, group: Group) -> AbstractContextManager[None]
 def _follow(trainer: Trainer, directory: RunDirectory, log: RunLog) -> int | None:
     if trainer.group.leads:
         log.write_to(directory.log)
-        trainer.callbacks = [*trainer.callbacks, ProgressReport()]
+        trainer.callbacks = [*trainer.callbacks, ("the progress report", ProgressReport())]
     if trainer.finished:
         logger.warning("%s is complete: there is nothing to go on with", directory)
-    with tell_what_is_kept(trainer), explain_faults():
+    with tell_what_is_kept(trainer), explain_faults(), explain_labels(trainer):
         return fit(trainer)
 
 

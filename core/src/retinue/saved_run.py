@@ -19,8 +19,8 @@ from retinue.build import (
     build_task,
     build_transforms,
     check_agreement,
+    choose_section_workers,
 )
-from retinue.data.loading import choose_workers
 from retinue.data.preparation import Preparation
 from retinue.engine.cam import Explanation, explain
 from retinue.engine.checkpoints import find_checkpoint, hash_file, load_weights, read_weights
@@ -175,7 +175,7 @@ class SavedRun:
         section = build_section(builder, split)
         check_agreement(self.learnt_from.info, section.dataset.info, split)
         warn_of_differences(self.directory, {"data": {split: describe_data(section.dataset)}})
-        workers = choose_workers(self.plan.spec.data.workers, section.dataset.in_memory)
+        workers = choose_section_workers(self.plan, section, self.device, Group())
         loader = build_loader(self.plan, section, workers, self.device, Group(), learnt=False)
         with explain_faults():
             found = evaluate(self.task, loader, Meter(build_metrics(builder), self.device))

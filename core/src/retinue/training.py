@@ -26,7 +26,12 @@ from retinue.positions import Path as KeyPath
 from retinue.provenance import check_resumable, describe_run, read_threads, renew_lock, write_lock
 from retinue.rundir import RunDirectory, writing
 
-SAME_RUN: tuple[KeyPath, ...] = (("data", "workers"), ("train", "device"), ("log",), ("checkpoint",))
+SAME_RUN: tuple[KeyPath, ...] = (
+    *(("data", key) for key in ("workers", "worker_kind", "path", "cache", "cache_gib")),
+    ("train", "device"),
+    ("log",),
+    ("checkpoint",),
+)
 """What may be another when a run goes on: nothing that is learnt depends on it."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 from torchvision import tv_tensors
 
 from retinue.api import read_image
@@ -166,6 +166,65 @@ def test_exif_turns_jpeg_and_sixteen_bit(tmp_path):
 )
 def test_broken_exif_costs_no_picture(tmp_path, exif):
     assert read_image(save(tmp_path / "x.jpg", COLOURS, exif=b"Exif\0\0" + exif)).shape == (3, 4, 6)
+
+
+KINDS: dict[str, tuple[str, dict[str, object]]] = {
+    "4:4:4": ("RGB", {"subsampling": 0}),
+    "4:2:2": ("RGB", {"subsampling": 1}),
+    "4:2:0": ("RGB", {"subsampling": 2}),
+    "progressive": ("RGB", {"progressive": True}),
+    "restarts": ("RGB", {"restart_marker_blocks": 2}),
+    "kept as RGB": ("RGB", {"keep_rgb": True}),
+    "grey": ("L", {}),
+    "CMYK": ("CMYK", {}),
+    "upright": ("RGB", {"exif": turned(1)}),
+    "turned": ("RGB", {"exif": turned(6)}),
+    "mirrored grey": ("L", {"exif": turned(2)}),
+    "turned by XMP": ("RGB", {"xmp": b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="3"/>'}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_has_the_pixels_that_pillow_gives(tmp_path, kind, channels):
+    mode, options = KINDS[kind]
+    noise = np.random.default_rng(0).integers(0, 256, (12, 17, 3), dtype=np.uint8)
+    smooth = Image.fromarray(noise).resize((83, 61)).convert(mode)
+    for quality in (50, 95):
+        smooth.save(tmp_path / "x.jpg", quality=quality, **options)
+        with Image.open(tmp_path / "x.jpg") as file:
+            expected = np.array(ImageOps.exif_transpose(file).convert("RGB" if channels == 3 else "L"))
+        np.testing.assert_array_equal(pixels(tmp_path / "x.jpg", channels).squeeze(), expected)
+
+
+def test_ordinary_jpeg_is_decoded_without_pillow(tmp_path, monkeypatch):
+    for mode in ("RGB", "L"):
+        save(tmp_path / f"{mode}.jpg", COLOURS, mode, exif=turned(1))
+    monkeypatch.setattr(Image.Image, "load", None)
+    assert read_image(tmp_path / "RGB.jpg").shape == read_image(tmp_path / "L.jpg").shape == (3, 4, 6)
+    assert read_image(tmp_path / "L.jpg", 1).shape == (1, 4, 6)
+
+
+def test_jpeg_with_a_flaw_that_pillow_overlooks(tmp_path):
+    file = save(tmp_path / "x.jpg", COLOURS)
+    content = file.read_bytes()
+    middle = content.index(b"\xff\xc0")
+    file.write_bytes(content[:middle] + b"junk" + content[middle:])
+    with Image.open(file) as opened:
+        expected = np.array(opened)
+    np.testing.assert_array_equal(pixels(file), expected)
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "BMP"])
+def test_name_says_jpeg_and_content_does_not(tmp_path, form):
+    Image.fromarray(COLOURS).save(tmp_path / "x.jpg", format=form, **({"lossless": True} if form == "WEBP" else {}))
+    np.testing.assert_array_equal(pixels(tmp_path / "x.jpg"), COLOURS)
+
+
+def test_jpeg_of_too_many_pixels_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(DataError, match="cannot be read as a picture"):
+        read_image(save(tmp_path / "x.jpg", COLOURS))
 
 
 def test_first_frame_of_an_animation(tmp_path):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from retinue.errors import RetinueError, TrainingError
+from retinue.errors import DataError, RetinueError, TrainingError
 
 NORMED = """
 from torch import nn
@@ -170,3 +170,35 @@ def test_what_a_plugin_must_not_do_is_told_to_its_author(override: str, says: st
     local_plugin(PARTS)
     with pytest.raises(RetinueError, match=says):
         train([override])
+
+
+STRIP = """
+from retinue.hooks import hookimpl
+
+def keep(): return lambda sample: {**sample, "seen": 1}
+def strip(key: str = "label"):
+    def act(sample):
+        del sample[key]
+        return sample
+    return act
+
+@hookimpl
+def retinue_transforms(register):
+    register("keep", keep, summary="-")
+    register("strip", strip, summary="-")
+"""
+
+
+@pytest.mark.parametrize("section", ["train", "val"])
+def test_a_transform_that_drops_what_the_task_needs_is_named(section: str, build, local_plugin) -> None:
+    local_plugin(STRIP)
+    with pytest.raises(DataError) as caught:
+        build([f"data.{section}.transforms=['keep','strip','keep']"])
+    assert str(caught.value) == (
+        f'data.{section}: the task needs "label" in every sample, and the transform "strip" drops it'
+    )
+
+
+def test_a_transform_may_drop_what_the_task_does_not_need(build, local_plugin) -> None:
+    local_plugin(STRIP)
+    build(["data.train.transforms=['keep',{use='strip',key='seen'}]"])

@@ -1,5 +1,6 @@
 """The data of a run, from real specs."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import nn
 
 from retinue.api import DataInfo
 from retinue.build import Builder, build_section, check_agreement
-from retinue.errors import DataError
+from retinue.errors import DataError, SpecError
 
 SPLIT = {"data.train.split.fraction": 0.5, "data.val.split.fraction": 0.5}
 
@@ -126,6 +127,43 @@ def test_what_mixes_batches_acts_on_batches(build) -> None:
     trainer, _ = build({"data.train.transforms": ["random-horizontal-flip", "mixup", "cutmix"]})
     assert len(trainer.mixing) == 2
     assert len(trainer.train.samples.preparation.transforms) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "paths"),
+    [
+        ({}, ("batched", "batched")),
+        ({"data.val.transforms": ["clahe"]}, ("batched", "streamed")),
+        (
+            {"data.train.transforms": [{"use": "random-apply", "transforms": ["random-invert"]}]},
+            ("streamed", "batched"),
+        ),
+        ({"data.workers": 0}, ("batched", "batched")),
+        ({"data.workers": 1}, ("streamed", "streamed")),
+        ({"data.workers": 1, "data.path": "batched"}, ("batched", "batched")),
+        ({"data.path": "streamed"}, ("streamed", "streamed")),
+        ({"data.train": "fake", "data.val": "fake"}, ("streamed", "streamed")),
+    ],
+)
+def test_batches_are_made_at_once_where_they_can_be(
+    overrides: dict[str, Any], paths: tuple[str, str], build, caplog
+) -> None:
+    caplog.set_level(logging.INFO, "retinue")
+    trainer, _ = build(overrides)
+    assert (trainer.train.path, trainer.val.path) == paths
+    assert f"data.train: {paths[0]} path, " in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"data.val.transforms": ["clahe", {"use": "jpeg", "quality": 3}]}, "there is no batch form of clahe, jpeg"),
+        ({"data.train": "fake", "data.val": "fake"}, "the data set has no tensors in memory"),
+    ],
+)
+def test_what_cannot_be_batched_is_told(overrides: dict[str, Any], reason: str, build) -> None:
+    with pytest.raises(SpecError, match=rf"data.(train|val) cannot be batched: {reason}; take another, or set"):
+        build({**overrides, "data.path": "batched"})
 
 
 def test_classes_that_differ_are_named(build, folder) -> None:

@@ -152,3 +152,21 @@ def test_deprecated_components_are_warned_about_where_the_spec_names_them(
         f"warning: spec.toml:{MODEL_LINE}:7: model acme/old-net is deprecated: use lenet",
         f"warning: spec.toml:{LOSS_LINE}:19: loss acme/old-loss is deprecated: use cross-entropy",
     ]
+
+
+def test_absent_data_leads_to_fake_samples_and_they_are_told(check: Callable[..., Answer]) -> None:
+    absent = "data.train={use='image-folder',root='absent'}"
+    answer = check(absent)
+    assert answer.code == 2
+    assert "absent" in answer.err
+    assert "`retinue check --fake` checks the rest" in answer.err
+    assert "--fake" in error(check("--json", absent))["note"]
+    answer = check(absent, "--fake")
+    assert (answer.code, answer.err) == (0, "")
+    assert "10 (assumed)" in answer.out
+    assert answer.out.splitlines()[-1] == (
+        "spec.toml: no mistakes, with data.train made up: files, classes, labels, sizes and the number of samples are "
+        "unchecked"
+    )
+    assert check(absent, "--fake", "--json").json["run"]["data.train"].startswith("made up because ")
+    assert check("--fake").out.splitlines()[-1] == "spec.toml: no mistakes"

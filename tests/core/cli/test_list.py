@@ -119,14 +119,14 @@ INHOUSE = """\
     """
 
 
-def test_local_file_that_imports_torch_is_listed_and_said_to(site: Site, retinue: Command) -> None:
+def test_local_files_that_import_torch_are_listed_and_it_is_said_once(site: Site, retinue: Command) -> None:
     # In place of torch, which takes seconds.
     (site.folder / "torch.py").write_text("class Net: ...\n")
     path = site.write("inhouse.py", INHOUSE)
-    site.write("registry.toml", 'schema = 1\n[local]\ninhouse = { path = "inhouse.py" }')
+    site.write("other.py", INHOUSE)
+    local = 'inhouse = { path = "inhouse.py" }\nother = { path = "other.py" }'
+    site.write("registry.toml", f"schema = 1\n[local]\n{local}")
     answer = retinue("list", "--plugin", "inhouse", cwd=site.workspace, env=site.environment)
     assert answer.returncode == 0
     assert answer.stdout.split() == ["model", "inhouse/net", "local", "file", str(path), "written", "this", "morning"]
-    assert answer.stderr == (
-        f"note: plug-in inhouse (local file {path}) imports torch, which every command waits for\n"
-    )
+    assert answer.stderr == "note: plug-in inhouse imports torch, which every command waits for\n"

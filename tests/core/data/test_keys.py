@@ -1,10 +1,21 @@
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
+from retinue.data.keys import (
+    Purpose,
+    derive_key,
+    derive_sample_keys,
+    preserve_generators,
+    read_generators,
+    seed_generators,
+    seed_torch,
+    set_generators,
+    vary_key,
+)
 
 
 def draw() -> tuple[float, float, float]:
@@ -65,12 +76,36 @@ def test_generators_are_given_back_as_they_were(fails: bool) -> None:
         assert draw() == expected
 
 
+def test_numpy_and_python_go_on_from_states_that_a_checkpoint_can_hold(tmp_path: Path) -> None:
+    with preserve_generators():
+        seed_generators(5)
+        np.random.normal()
+        torch.save(read_generators(), tmp_path / "states.pt")
+        expected = np.random.normal(size=3).tolist(), random.random()
+        seed_generators(6)
+        set_generators(torch.load(tmp_path / "states.pt", weights_only=True))
+        assert (np.random.normal(size=3).tolist(), random.random()) == expected
+
+
+def test_a_key_varies_with_both_numbers() -> None:
+    keys = {vary_key(derive_key(Purpose.STEP, 0), first, second) for first in range(100) for second in range(8)}
+    assert len({key & 0xFFFFFFFF for key in keys}) == 800
+    assert all(0 <= key < 2**63 for key in keys)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 def test_a_gpu_draws_from_the_key_too() -> None:
     device = torch.device("cuda", 0)
     with preserve_generators():
-        seed_generators(5, device)
+        seed_torch(5, device)
         first = torch.rand(8, device=device)
         torch.rand(8, device=device)
-        seed_generators(5, device)
+        seed_torch(5, device)
         assert torch.equal(torch.rand(8, device=device), first)
+
+
+def test_keys_of_samples_never_change_and_never_meet() -> None:
+    assert derive_sample_keys(7, 3, [1234]).tolist() == [6140416089479503497]
+    keys = [derive_sample_keys(seed, epoch, range(1000)) for seed in range(2) for epoch in range(3)]
+    assert len(np.unique(np.concatenate(keys))) == 6000
+    assert derive_sample_keys(1, 2, [5, 900]).tolist() == keys[5][[5, 900]].tolist()

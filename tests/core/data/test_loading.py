@@ -1,6 +1,5 @@
 import gc
 import multiprocessing
-import os
 import random
 import subprocess
 import sys
@@ -17,9 +16,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from retinue.api import Batch, DataInfo, Dataset, Sample, read_image
-from retinue.data.loading import Loader, choose_threads, choose_workers, count_cores
+from retinue.data.loading import Loader
 from retinue.data.preparation import Preparation, PreparedSamples
 from retinue.data.sampling import EpochBatches
+from retinue.data.workers import Workers
 from retinue.errors import DataError
 
 SIZE = 11
@@ -66,7 +66,7 @@ RANDOM = [
 
 def loader(workers: int, dataset: Dataset | None = None, transforms: Any = RANDOM, learnt: bool = True) -> Loader:
     samples = PreparedSamples(dataset or Noise(), Preparation(transforms), seed=0)
-    return Loader(samples, EpochBatches(SIZE, 4, 0, learnt, drop_last=False), workers, pinned=False)
+    return Loader(samples, EpochBatches(SIZE, 4, 0, learnt, drop_last=False), Workers(workers))
 
 
 def flatten(batches: list[Batch]) -> list[tuple[str, Any]]:
@@ -203,20 +203,6 @@ def test_workers_leave_a_signal_to_the_main_process(expected) -> None:
         worker.terminate()
         worker.join(10)
         assert worker.exitcode == 0
-
-
-def test_workers_are_for_files() -> None:
-    assert choose_workers("auto", in_memory=True) == 0
-    assert 1 <= choose_workers("auto", in_memory=False) <= max(1, count_cores() - 1)
-    assert choose_workers(3, in_memory=True) == 3
-
-
-def test_threads_leave_the_workers_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    assert [choose_threads(workers) for workers in (0, 3, 8, 20)] == [8, 5, 1, 1]
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert [choose_threads(workers) for workers in (0, 7)] == [2, 1]
 
 
 SPAWNING = """

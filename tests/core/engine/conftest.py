@@ -25,12 +25,14 @@ from retinue.hooks import hookimpl
 
 class Spy(Callback):
     """Writes down what it sees; sends a signal, or fails, at a step."""
-    def __init__(self, name: str = "spy", interrupt: int = 0, fail: int = 0) -> None:
-        self.name, self.interrupt, self.fail = name, interrupt, fail
+    def __init__(self, name: str = "spy", interrupt: int = 0, fail: int = 0, fail_in: str = "") -> None:
+        self.name, self.interrupt, self.fail, self.fail_in = name, interrupt, fail, fail_in
 
     def note(self, run, event, *seen):
         with Path("seen.txt").open("a") as file:
             file.write(json.dumps([self.name, event, run.state.epoch, run.state.step, *seen]) + chr(10))
+        if event == self.fail_in:
+            raise ZeroDivisionError("in the callback")
 
     def start(self, run): self.note(run, "start")
     def step(self, run, batch, output):

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from retinue.engine.devices import measure_memory, move_batch, scale_image, select_device
+from retinue.data.preparation import move_batch
+from retinue.engine.devices import measure_memory, scale_image, select_device
 from retinue.errors import TrainingError
 
 

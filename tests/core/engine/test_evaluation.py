@@ -11,6 +11,7 @@ from retinue.builtin.metrics.classes import Accuracy
 from retinue.data.loading import Loader
 from retinue.data.preparation import Preparation, PreparedSamples
 from retinue.data.sampling import EpochBatches
+from retinue.data.workers import Workers
 from retinue.engine.evaluation import evaluate
 from retinue.engine.meters import Meter
 
@@ -53,7 +54,7 @@ class Mean(Task):
 def loader(batch_size: int, transforms: Any = (), process: int = 0, processes: int = 1) -> Loader:
     samples = PreparedSamples(Counted(), Preparation(transforms), seed=0)
     order = EpochBatches(SIZE, batch_size, 0, False, False, process, processes)
-    return Loader(samples, order, 0, pinned=False)
+    return Loader(samples, order, Workers())
 
 
 def meter() -> Meter:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.core.engine.conftest import SPY, records, saved, weights
@@ -24,6 +26,28 @@ RANDOM = {
     "scheduler": [{"use": "one-cycle", "max_lr": 0.2, "every": "step"}, {"use": "step", "step_size": 1}],
     "log.every": 1,
 }
+
+
+DRAWING = """
+import random
+import numpy as np
+from torch import nn
+from retinue.hooks import hookimpl
+
+class Drawing(nn.Module):
+    \"""Draws noise from NumPy, and how much of it from Python.\"""
+    def __init__(self, num_classes: int, image_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.layer = nn.Linear(image_size[0] * image_size[1], num_classes)
+
+    def forward(self, x):
+        noise = np.random.normal(0, random.random(), x.shape[-2:]) if self.training else 0
+        return self.layer((x + x.new_tensor(noise)).flatten(1))
+
+@hookimpl
+def retinue_models(register):
+    register("drawing", Drawing, summary="draws")
+"""
 
 
 def seen(folder: Path) -> list[list[Any]]:
@@ -81,6 +105,21 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
     assert (again.epochs, again.steps) == (whole.epochs, whole.steps)
     assert [step for _, event, _, step, *_ in seen(tmp_path) if event == "step"] == list(range(1, whole.steps + 1))
+
+
+def test_a_model_that_draws_from_numpy_and_python_goes_on_bit_for_bit(
+    train: Train, local_plugin: Callable[[str], None], tmp_path: Path
+) -> None:
+    local_plugin(SPY + DRAWING)
+    settings = {"model": "drawing", "train.epochs": 2, "log.every": 1}
+    train(settings, "whole")
+    with pytest.raises(Interrupted):
+        train({**settings, "callbacks": [{"use": "spy", "interrupt": 13}]}, "cut")
+    np.random.seed(0)
+    random.seed(0)
+    train_spec(resume=tmp_path / "cut")
+    assert records(tmp_path / "cut") == records(tmp_path / "whole")
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
@@ -237,9 +276,39 @@ def test_callbacks_are_called_in_the_order_that_is_written_down(
 
 def test_callbacks_end_after_an_error_too(train: Train, local_plugin: Callable[[str], None], tmp_path: Path) -> None:
     local_plugin(SPY)
-    with pytest.raises(ZeroDivisionError, match="in the callback"):
+    with pytest.raises(TrainingError, match="in the callback"):
         train({"callbacks": [{"use": "spy", "fail": 3}]})
     assert [event for _, event, *_ in seen(tmp_path)] == ["start", "step", "step", "step", "end"]
+
+
+@pytest.mark.parametrize("event", ["start", "step", "epoch", "end"])
+def test_callback_that_fails_is_named_and_the_run_can_go_on(
+    event: str, train: Train, local_plugin: Callable[[str], None], tmp_path: Path
+) -> None:
+    local_plugin(SPY)
+    settings = {"train.epochs": 2, "checkpoint.every": "10it"}
+    train(settings, "whole")
+    with pytest.raises(TrainingError) as caught:
+        train({**settings, "callbacks": [{"use": "spy", "fail_in": event}, {"use": "spy", "name": "last"}]}, "cut")
+    label = f"callback vision/spy (local file {tmp_path}/vision.py)"
+    message = f"{label} failed in {event}: ZeroDivisionError: in the callback"
+    assert str(caught.value) == message
+    assert caught.value.exit_code == 1
+    assert seen(tmp_path)[-1][:2] == ["last", "end"]
+    log = (tmp_path / "cut" / "log.txt").read_text(encoding="utf-8")
+    assert 'raise ZeroDivisionError("in the callback")' in log
+    assert log.splitlines()[-1].endswith(f"TrainingError: {message}")
+    local_plugin(SPY.replace("event == self.fail_in", "False"))
+    train_spec(resume=tmp_path / "cut", despite_differences=True)
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+
+
+def test_callback_that_fails_at_the_end_hides_no_error(train: Train, local_plugin: Callable[[str], None]) -> None:
+    local_plugin(SPY)
+    failing = [{"use": "spy", "name": "first", "fail_in": "step"}, {"use": "spy", "name": "second", "fail_in": "end"}]
+    with pytest.raises(TrainingError, match="failed in step") as caught:
+        train({"callbacks": failing})
+    assert "failed in end: ZeroDivisionError" in caught.value.__notes__[0]
 
 
 def test_plateau_lowers_the_rate_in_a_run(train: Train, tmp_path: Path) -> None:

@@ -48,6 +48,22 @@ def refusal(plan, overrides: list[str], folder: Path, **plugins: str) -> str:
     return f"{problem.position}: {problem.message} | {problem.suggestion} | {problem.note}"
 
 
+def test_second_length_is_told_where_it_was_said_with_what_to_remove(plan, tmp_path: Path) -> None:
+    both, remove = "[train] has both `epochs` and `steps` | None | remove one of them", "on the command line"
+    assert refusal(plan, ["train.steps=9"], tmp_path) == f"command line:1:1: {both}, say by `~train.epochs` {remove}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "note"),
+    [
+        (["~data.val.split"], "give both the same `split`"),
+        (["data.val.use=fake"], "sets that have no sample in common need no `split`: leave it out; or give"),
+    ],
+)
+def test_splits_that_differ_say_what_to_do(overrides: list[str], note: str, plan, tmp_path: Path) -> None:
+    assert f" | None | {note}" in refusal(plan, overrides, tmp_path)
+
+
 def hook(kind: str, target: str) -> str:
     return f"@hookimpl\ndef retinue_{kind}(register):\n    register('twin', '{target}', summary='one of two')\n"
 

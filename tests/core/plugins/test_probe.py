@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from retinue.plugins.discovery import find_plugins
+from retinue.plugins.discovery import Plugin, find_plugins
 from retinue.plugins.probe import SLOW, Offer, Report, probe_plugins
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ def test_what_one_has_imported_does_not_excuse_the_next(site: Site) -> None:
     reports = probe()
     assert [reports[id].plugin.imports_torch for id in ("anna", "bert", "carl")] == [True, True, False]
     assert reports["anna"].seconds > reports["carl"].seconds
+
+
+def test_local_files_that_import_torch_wait_for_it_once(site: Site) -> None:
+    """Each process that imports it takes seconds."""
+    source = (
+        "import os, torch\nfrom pathlib import Path\nPath(__file__).with_suffix('.pid').write_text(str(os.getpid()))"
+    )
+    local = [Plugin(id, str(site.write(f"{id}.py", source))) for id in ("one", "two", "three")]
+    assert [report.plugin.status for report in probe_plugins(local)] == ["ok"] * 3
+    assert len({path.read_text() for path in site.workspace.glob("*.pid")}) == 1
 
 
 def test_slow_one_is_measured_and_quick_ones_are_not_blamed(site: Site) -> None:

@@ -146,6 +146,33 @@ def test_unknown_name_tells_of_broken_plugins_that_may_have_it(site: Site) -> No
     assert refusal(Registry(), "lenett").problem.note.endswith(note)  # type: ignore[union-attr]
 
 
+def test_broken_plugins_are_told_of_where_they_may_have_the_name_alone(site: Site) -> None:
+    for id in ("noisy", "rowdy"):
+        site.install(id, "import nowhere_to_be_found")
+    assert refusal(Registry(), "qqqqq").problem.note == "plug-ins that do not work may have it: noisy, rowdy"
+    for name in ("builtin/qqqqq", "absent/qqqqq"):
+        assert "noisy" not in (refusal(Registry(), name).problem.note or "")
+
+
+def test_plugin_that_is_not_installed_is_told_and_names_of_others_are_not_guessed(site: Site) -> None:
+    offer(site, "acme", "net")
+    error = refusal(Registry(), "foo/net")
+    assert error.problem.suggestion is None
+    assert error.problem.note == ('no plug-in "foo" is installed: pip install retinue-foo, if that is its distribution')
+    close = refusal(Registry(), "acmee/nett").problem
+    assert close.suggestion == "acme/net"
+    assert close.note == '(acme/net, retinue-acme 1.0); no plug-in "acmee" is installed'
+
+
+def test_names_that_there_are_stand_once_in_the_list(site: Site) -> None:
+    offer(site, "acme", "net")
+    offer(site, "zeta", "net")
+    note = refusal(Registry(), "qqqqq", kind="callback").problem.note
+    assert note == "known: profiler, progress, tensorboard"
+    assert "acme/net, lenet, mlp, " in str(refusal(Registry(), "qqqqq").problem.note)
+    assert "builtin/lenet" not in str(refusal(Registry(), "qqqqq").problem.note)
+
+
 def test_name_of_a_disabled_plugin_says_so(site: Site) -> None:
     offer(site, "acme", "net")
     registry = site.registry('[plugins]\ndisabled = ["acme"]')

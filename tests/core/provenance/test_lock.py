@@ -75,8 +75,10 @@ def test_what_it_ran_under_is_there(train: Train) -> None:
     assert found["torch"] == torch.__version__
     assert found["retinue"] == version("retinue")
     assert found["decoder"] == f"pillow {version('pillow')}"
+    assert found["jpeg_decoder"] == f"simplejpeg {version('simplejpeg')}"
     assert found["numpy"] == version("numpy")
     assert (found["device"], found["workers"], found["threads"]) == ("cpu", 0, torch.get_num_threads())
+    assert found["paths"] == {"train": "batched", "val": "batched"}
     assert abs(datetime.fromisoformat(found["started"]).timestamp() - time.time()) < 600
 
 

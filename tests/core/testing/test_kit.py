@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from retinue.testing import Case, check_plugin
 
 TINY = '''
@@ -37,11 +39,29 @@ FAMILY = TINY.replace('"tiny", Tiny,', '"*", create, lister=lambda: ["one", "two
     "\ndef create(name: str, num_classes: int) -> nn.Module:\n    return Tiny(1, num_classes)\n"
 )
 
+FITTING = Case("model", "tiny", {"width": 1})
+
 
 def test_component_that_needs_parameters_fails_by_name_until_there_is_a_case(check):
     failed, _ = check(TINY)
     assert 'Case("model", "tiny", {"width": ...})' in failed["model-tiny-parameters-round-trip"]
     assert check(TINY, Case("model", "tiny", {"width": 1}))[0] == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "case", "rule", "says"),
+    [
+        (TINY, Case("model", "tiny"), "parameters-round-trip", 'needs "width"'),
+        (TINY.replace("super()", "raise ValueError('no room') #"), FITTING, "forward-and-backward", "no room"),
+        (TINY.replace("self.head(", "self.hat("), FITTING, "forward-and-backward", "no attribute 'hat'"),
+    ],
+    ids=["parameters", "cannot be built", "raises"],
+)
+def test_one_thing_that_is_wrong_is_told_once(source: str, case: Case, rule: str, says: str, check):
+    failed, skipped = check(source, case)
+    assert list(failed) == [f"model-tiny-{rule}"]
+    assert says in failed[f"model-tiny-{rule}"]
+    assert f"it fails as {rule} does" in skipped.values()
 
 
 def test_family_fails_until_a_member_has_a_case(check):

@@ -28,8 +28,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from retinue.api import (
-    Batch, BatchTransform, Callback, DataInfo, Dataset, Metric, Output, Pyramid, Run, Sample, Statistic, Task,
-    split_outputs,
+    Batch, BatchTransform, Callback, DataInfo, Dataset, Draws, KeyedTransform, Metric, Output, Pyramid, Run, Sample,
+    Statistic, Task, split_outputs,
 )
 from retinue.hooks import hookimpl
 
@@ -172,6 +172,29 @@ class Flip:
             return sample
         image = tv_tensors.Image(sample["image"].flip(-1))
         return {**sample, "image": image, "mask": tv_tensors.Mask(sample["mask"].flip(-1))}
+'''
+KEYED = '''
+@dataclass
+class Dim(KeyedTransform):
+    """Darken at random.
+
+    Args:
+        p: probability.
+    """
+
+    p: float = 0.5
+
+    def transform(self, sample: Sample, draws: Draws) -> Sample:
+        chosen, factor = draws.uniform(), draws.uniform()
+        image = sample["image"]
+        dim = (image * factor).to(image.dtype) if chosen < self.p else image.clone()
+        return {**sample, "image": tv_tensors.wrap(dim, like=image)}
+
+    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
+        chosen, factor = draws.uniform(), draws.uniform()
+        image = batch["image"]
+        factors = torch.where(chosen < self.p, factor, 1.0).view(-1, 1, 1, 1)
+        return {**batch, "image": tv_tensors.wrap((image * factors).to(image.dtype), like=image)}
 '''
 DATASET = '''
 class Set(Dataset):
@@ -324,7 +347,7 @@ WRONG = [
         f"{STEM} / 0",
         "an output is not finite",
     ),
-    Wrong("model", "forward-and-backward half-precision", "return self.head(", "return (", "give N x C = 2 x 3"),
+    Wrong("model", "forward-and-backward", "return self.head(", "return (", "give N x C = 2 x 3"),
     Wrong("model", "forward-and-backward", "maps.mean", "maps.detach().mean", "convolution.bias got no"),
     Wrong(
         "model",
@@ -437,6 +460,13 @@ WRONG = [
         "make the statistic a frozen dataclass",
     ),
     Wrong("metric", "ignores-what-it-should", "== target)", "== target.clamp(max=2))", "change the value", case=SCENES),
+    Wrong(
+        "metric",
+        "whole-is-whole",
+        "torch.stack([hits.sum(), valid.sum()])",
+        "torch.stack([hits.sum(), valid.sum()]).double()\n\n    whole = True",
+        "leave out `whole = True`",
+    ),
     # --- transforms
     Wrong(
         "transform",
@@ -492,7 +522,42 @@ WRONG = [
         "    p: float = 0.5\n\n    def __post_init__(self) -> None:\n        self.act = lambda image: image\n",
         "cannot be pickled",
     ),
+    Wrong(
+        "transform",
+        "forms-agree",
+        "torch.where(chosen <",
+        "torch.where(chosen[0] <",
+        "another `image` from equal draws",
+        source=KEYED,
+        target="Dim",
+    ),
+    Wrong(
+        "transform",
+        "forms-agree",
+        "draws.uniform(), draws.uniform()\n        image = batch",
+        "0 * draws.uniform() + torch.rand(len(draws)), draws.uniform()\n        image = batch",
+        "draw from `draws` alone",
+        source=KEYED,
+        target="Dim",
+    ),
+    Wrong(
+        "transform",
+        "forms-agree",
+        'image = sample["image"]\n',
+        'image = sample["image"]\n        draws.integers(0, 2)\n',
+        "draw another number of times",
+        source=KEYED,
+        target="Dim",
+    ),
     # --- data sets
+    Wrong(
+        "dataset",
+        "tensors-are-its-samples",
+        "    def fingerprint",
+        "    def tensors(self) -> Batch:\n        labels = torch.tensor(self.labels[::-1])\n"
+        '        return {"image": tv_tensors.Image(self.images), "label": labels}\n\n    def fingerprint',
+        "holds another sample 0",
+    ),
     Wrong("dataset", "samples-are-what-it-says", "image_size=(8, 9)", "image_size=(9, 8)", "make them agree"),
     Wrong("dataset", "samples-are-what-it-says", '("a", "b", "c")', '("a", "b")', "name every class"),
     Wrong("dataset", "samples-are-what-it-says", LABEL, '"label": self.labels[index - 1]}', "one order for both"),
@@ -516,7 +581,7 @@ WRONG = [
     ),
     Wrong(
         "dataset",
-        "same-in-a-worker fingerprint-is-stable",
+        "fingerprint-is-stable",
         "self.labels = [0, 1, 2, 0, 1, 2]",
         "self.labels = [0, 1, 2, 0, 1, 2]; self.lock = __import__('threading').Lock()",
         "cannot be pickled",
@@ -556,9 +621,7 @@ WRONG = [
         "task", "predicts-plain-data", "argmax(dim=1).tolist()", "argmax(dim=1)", "label in a prediction is no plain"
     ),
     # --- callbacks
-    Wrong(
-        "callback", "sees-a-run sees-a-resumed-run", "output.loss.detach()", "output.los.detach()", "no attribute 'los'"
-    ),
+    Wrong("callback", "sees-a-run", "output.loss.detach()", "output.los.detach()", "no attribute 'los'"),
     Wrong("callback", "sees-a-resumed-run", '.open("a")', '.open("x")', "in a run that is resumed"),
     Wrong(
         "callback",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch.utils.data
@@ -48,7 +49,7 @@ class Dataset(torch.utils.data.Dataset[Sample], ABC):
     """Samples by index. Equal indices give equal samples; randomness belongs to the transforms.
 
     Attributes:
-        info: what the set holds.
+        info: what the set holds; one of the class is what is known without files, for `retinue check --fake`.
         labels: the label of every sample, known without reading a picture; needed for stratified splits and
             class weights.
         in_memory: whether a sample costs neither reading nor decoding a file.
@@ -64,11 +65,25 @@ class Dataset(torch.utils.data.Dataset[Sample], ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> Sample:
-        """Return sample `index`, 0 <= index < len(self).
+        """Return sample `index`, 0 <= index < len(self). Several threads may ask at once.
 
         Raises:
             retinue.errors.DataError: a file cannot be read; the message names it.
         """
+
+    def tensors(self) -> Batch | None:
+        """Return all samples as one batch where they are held in memory so: batches are then taken from it.
+
+        Pictures and masks are tv_tensors, all of one size; sample n is what `self[n]` returns, n-th in each value.
+        """
+        return None
+
+    def files(self, index: int) -> Sequence[str | Path]:
+        """Return the files that sample `index` is read from; by their size and time `data.cache` sees a change.
+
+        Without them samples cannot be cached.
+        """
+        return ()
 
     def fingerprint(self) -> str:
         """Return what tells this content from another beyond number, classes and labels: a hash, equal on any machine.

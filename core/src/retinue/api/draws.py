@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -26,6 +28,13 @@ class Draws:
             keys: N of them, one for each sample.
         """
         self._state = mix_bits(keys)
+
+    @classmethod
+    def join(cls, parts: Sequence[Draws]) -> Draws:
+        """Go on with several as one, each sample where it stood."""
+        joined = cls(np.empty(0, dtype=np.uint64))
+        joined._state = np.concatenate([part._state for part in parts])
+        return joined
 
     def __len__(self) -> int:
         """Return the number of samples."""

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import simplejpeg
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.errors import DataError
 
+DECODED = {1: ("Gray",), 3: ("Gray", "YCbCr", "RGB")}
+"""By the channels that are asked for, the colour spaces of JPEG of which Pillow and libjpeg make the same pixels."""
+
 
 def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     """Decode a picture whatever the file holds: palette, grey, 16 bit, RGBA, CMYK, an EXIF turn.
 
-    Transparency is dropped, and 16 bits become the upper 8 of them.
+    Transparency is dropped, and 16 bits become the upper 8 of them. JPEG is decoded by libjpeg-turbo straight into
+    the result, with the pixels that Pillow gives.
 
     Args:
         path: any format that Pillow reads; of an animation, the first frame.
@@ -30,9 +37,12 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
             bytes: floating point, integers of 32 bits.
     """
     try:
-        with Image.open(path) as file:
-            turned = ImageOps.exif_transpose(file)
-            pixels = np.array(convert_image(turned, channels))
+        with open(path, "rb") as stream:
+            pixels = _decode_jpeg(stream, channels)
+            if pixels is None:
+                stream.seek(0)
+                with Image.open(stream) as file:
+                    pixels = np.array(convert_image(ImageOps.exif_transpose(file), channels))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except UnidentifiedImageError as error:
@@ -42,6 +52,31 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be read as a picture ({error})") from error
     return tv_tensors.Image(torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1))
+
+
+def _decode_jpeg(stream: BufferedReader, channels: int) -> npt.NDArray[np.uint8] | None:
+    """Return the pixels of an ordinary JPEG, H x W x channels; None of all else, which is left to Pillow."""
+    if not stream.peek(3).startswith(b"\xff\xd8\xff"):
+        return None
+    data = stream.read()
+    try:
+        height, width, space, _ = simplejpeg.decode_jpeg_header(data)
+        if space not in DECODED[channels] or _is_special(data, height * width):
+            return None
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB" if channels == 3 else "GRAY")
+    except ValueError:
+        return None
+    return pixels
+
+
+def _is_special(data: bytes, size: int) -> bool:
+    """Say whether Pillow turns a picture, or warns of its size."""
+    if Image.MAX_IMAGE_PIXELS is not None and size > Image.MAX_IMAGE_PIXELS:
+        return True
+    if b"Exif" not in data and b"ns.adobe.com/xap" not in data:
+        return False
+    with Image.open(BytesIO(data)) as file:
+        return bool(file.getexif().get(ExifTags.Base.Orientation, 1) != 1)
 
 
 def scale_pixels(image: Tensor) -> Tensor:

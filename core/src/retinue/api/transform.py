@@ -36,7 +36,7 @@ class KeyedTransform(ABC):
         """Return the changed batch: each sample as `transform` gives it, from the same numbers.
 
         Args:
-            batch: pictures N x C x H x W, masks N x H x W, on any device.
+            batch: as tv_tensors pictures N x C x H x W and masks N x H x W, on any device; strings in lists.
             draws: of N samples; they are called in the order in which `transform` calls its own.
         """
 

@@ -2,7 +2,14 @@
 
 from retinue.build.builder import Builder
 from retinue.build.finetuning import load_earlier_weights
-from retinue.build.sections import Section, build_loader, build_section, build_transforms, check_agreement
+from retinue.build.sections import (
+    Section,
+    build_loader,
+    build_section,
+    build_transforms,
+    check_agreement,
+    choose_section_workers,
+)
 from retinue.build.trainer import build_metrics, build_task, build_trainer
 
 __all__ = [
@@ -15,5 +22,6 @@ __all__ = [
     "build_trainer",
     "build_transforms",
     "check_agreement",
+    "choose_section_workers",
     "load_earlier_weights",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +23,12 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 from retinue.build.builder import Builder
+from retinue.build.made_up import MadeUpData, open_readable
 from retinue.build.rehearsal import FAILURES, rehearse
-from retinue.build.sections import build_loader
+from retinue.build.sections import Section, build_loader, choose_path
 from retinue.build.trainer import Parts, build_metrics, build_parts
 from retinue.data.preparation import collate, describe_sample
+from retinue.data.workers import Workers
 from retinue.engine.devices import scale_image
 from retinue.engine.distributed import Group
 from retinue.engine.execution import recompute_blocks, set_precision
@@ -41,42 +43,54 @@ UNTRACEABLE = (DataDependentOutputException, DynamicOutputShapeException, Unsupp
 """What a model raises whose shapes depend on values."""
 
 
-def inspect_run(plan: Plan, real: bool = False) -> dict[str, Any]:
+def inspect_run(plan: Plan, real: bool = False, fake: bool = False) -> dict[str, Any]:
     """Return what the data holds, what the model makes of it, and what a step costs.
 
     The model is followed through its shapes alone, loss and metrics see values of these shapes.
 
     Args:
         real: run the model on the CPU instead, on two samples.
+        fake: make up samples where data is absent; `data.NAME` says so.
 
     Raises:
         SpecError, DataError, TrainingError: what does not fit, in one sentence.
     """
-    builder = Builder(plan)
-    parts = build_parts(builder)
-    found = _describe_data(plan, parts)
+    builder, made_up = Builder(plan), MadeUpData()
+    parts = build_parts(builder, made_up.open if fake else open_readable)
+    found = _describe_data(plan, parts, made_up.told)
     # What a lazy layer's weights are shows when it is run.
     if not (real or any(map(is_lazy, parts.task.model.parameters()))):
         found |= _trace(plan, builder, parts)
         parts.task.model = _StandIn(found.pop("outputs"))
     for name, example in parts.examples.items():
-        rehearse(parts.task, name, example, Meter(build_metrics(builder), CPU))
+        rehearse(parts.task, name, parts.sections[name], example, Meter(build_metrics(builder), CPU))
     return found
 
 
-def _describe_data(plan: Plan, parts: Parts) -> dict[str, Any]:
-    spec = plan.spec
-    batches = len(build_loader(plan, parts.train, 0, CPU, Group(), learnt=True))
-    steps = spec.train.steps or (spec.train.epochs or 0) * batches
-    sections = {"train": parts.train, "val": parts.val}
-    held = {f"{name} samples": len(section.dataset) for name, section in sections.items() if section}
+def _describe_data(plan: Plan, parts: Parts, made_up: Mapping[str, str]) -> dict[str, Any]:
+    real = {name: section for name, section in parts.sections.items() if name not in made_up}
     example = parts.examples["train"]
     return {
-        **held,
-        "steps": steps,
-        "steps in an epoch": batches,
+        **{f"data.{name}": told for name, told in made_up.items()},
+        **{f"{name} samples": len(section.dataset) for name, section in real.items()},
+        **{f"{name} path": _describe_path(plan, section) for name, section in real.items()},
+        **_count_steps(plan, real.get("train")),
         **{f"sample {key}": _describe(value) for key, value in example.items() if key != "path"},
     }
+
+
+def _describe_path(plan: Plan, section: Section) -> str:
+    tensors, reason = choose_path(plan, section)
+    return f"{'streamed' if tensors is None else 'batched'}, {reason}"
+
+
+def _count_steps(plan: Plan, train: Section | None) -> dict[str, int]:
+    """Return what is known of the steps: of made-up data not how many an epoch has."""
+    steps, epochs = plan.spec.train.steps, plan.spec.train.epochs or 0
+    if train is None:
+        return {} if steps is None else {"steps": steps}
+    batches = len(build_loader(plan, train, Workers(), CPU, Group(), learnt=True))
+    return {"steps": steps or epochs * batches, "steps in an epoch": batches}
 
 
 def _describe(value: Any) -> str:

@@ -7,12 +7,14 @@ import copy
 import torch
 
 from retinue.api import Output, Sample, Task
+from retinue.build.sections import Section
 from retinue.data.keys import preserve_generators
-from retinue.data.preparation import collate, describe_sample
+from retinue.data.preparation import collate, describe_sample, move_batch
 from retinue.data.sampling import EpochBatches
-from retinue.engine.devices import move_batch, scale_image
+from retinue.engine.devices import scale_image
+from retinue.engine.labels import refuse_wrong_label
 from retinue.engine.meters import Meter
-from retinue.errors import TrainingError
+from retinue.errors import DataError, TrainingError
 
 FAILURES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What a model or a loss may raise on what it was not made for."""
@@ -21,16 +23,21 @@ LONE = "more than 1 value per channel"
 """What torch's batch norm says of a batch that has no variance."""
 
 
-def rehearse(task: Task, section: str, sample: Sample, meter: Meter) -> None:
+def rehearse(task: Task, name: str, section: Section, sample: Sample, meter: Meter) -> None:
     """Evaluate a section's first prepared sample, twice in a batch: one alone fits shapes that no batch has.
 
     Raises:
+        DataError: its label is none of the classes, or a transform drops it.
         TrainingError: the model, the loss or a metric fails on it.
     """
     try:
         output = _run(task.eval(), [sample, sample], meter.device)
+    except (DataError, KeyError) as error:
+        _blame_transform(error, name, section)
+        raise
     except FAILURES as error:
-        raise TrainingError(f"the model fails on data.{section}: {describe_sample(sample)}: {error}") from error
+        refuse_wrong_label(error, sample, f"the first sample of data.{name}", task.info)
+        raise TrainingError(f"the model fails on data.{name}: {describe_sample(sample)}: {error}") from error
     if output.loss.ndim:
         raise TrainingError(
             f"of two samples the loss gives {tuple(output.loss.shape)}: one value is needed, their mean"
@@ -38,6 +45,15 @@ def rehearse(task: Task, section: str, sample: Sample, meter: Meter) -> None:
     meter.update(output)
     meter.compute()
     meter.reset()
+
+
+def _blame_transform(error: Exception, name: str, section: Section) -> None:
+    with preserve_generators():
+        dropped = section.preparation.find_dropped(section.dataset[0])
+    for key, transform in dropped.items():
+        if key in str(error):
+            message = f'data.{name}: the task needs "{key}" in every sample, and the transform "{transform}" drops it'
+            raise DataError(message) from error
 
 
 def rehearse_lone(task: Task, sample: Sample, order: EpochBatches, accumulate: int, device: torch.device) -> None:

@@ -18,18 +18,22 @@ from retinue.build.finetuning import build_freezing, group_learners
 from retinue.build.rehearsal import rehearse, rehearse_lone
 from retinue.build.schedules import build_schedule
 from retinue.build.sections import (
+    OpenDataset,
     Section,
     build_loader,
     build_section,
+    cache_sections,
     check_agreement,
+    choose_section_workers,
+    open_dataset,
     picture_facts,
     prepare_example,
     prepare_spread,
 )
 from retinue.build.watches import build_early_stop, choose_watches
 from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
-from retinue.data.loading import choose_threads, choose_workers
 from retinue.data.preparation import collate
+from retinue.data.workers import choose_threads
 from retinue.engine.averaging import AveragedWeights
 from retinue.engine.devices import select_device
 from retinue.engine.distributed import Group
@@ -65,9 +69,11 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
     train, val, task = parts.train, parts.val, parts.task.to(device)
     meters = {name: Meter(build_metrics(builder), device, group) for name in ("train", "val")}
     for name, example in parts.examples.items():
-        rehearse(task, name, example, meters[name])
-    workers = choose_workers(spec.data.workers, train.dataset.in_memory, group.local_size)
-    torch.set_num_threads(choose_threads(workers, group.local_size))
+        rehearse(task, name, parts.sections[name], example, meters[name])
+    train, *rest = cache_sections(plan, [train, val] if val else [train], group)
+    val = rest[0] if rest else None
+    workers = choose_section_workers(plan, train, device, group)
+    torch.set_num_threads(choose_threads(workers.count, group.local_size))
     loader = build_loader(plan, train, workers, device, group, learnt=True)
     rehearse_lone(task, parts.examples["train"], loader.order, spec.train.accumulate, device)
     fill(task.model)
@@ -103,7 +109,7 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
         store=CheckpointStore(directory, choose_watches(builder), spec.checkpoint.last),
         history=History(directory.metrics),
         early_stop=build_early_stop(builder, len(loader)),
-        callbacks=[builder.build(planned) for planned in plan.callbacks] if group.leads else [],
+        callbacks=[(c.component.label, builder.build(c)) for c in plan.callbacks] if group.leads else [],
         log_every=spec.log.every,
         save_every=max(1, spec.checkpoint.every.steps(len(loader))),
         skips_allowed=spec.train.skip_nonfinite,
@@ -125,17 +131,22 @@ class Parts:
     examples: dict[str, Sample]
     task: Task
 
+    @property
+    def sections(self) -> dict[str, Section]:
+        """Those that there are, by name."""
+        return {"train": self.train, **({"val": self.val} if self.val else {})}
 
-def build_parts(builder: Builder) -> Parts:
+
+def build_parts(builder: Builder, open_dataset: OpenDataset = open_dataset) -> Parts:
     """Build the data and, made for it, the task.
 
     Raises:
         SpecError, DataError: what the spec asks for cannot be.
     """
     spec = builder.plan.spec
-    train = build_section(builder, "train")
+    train = build_section(builder, "train", open_dataset)
     facts = dict(builder.facts)
-    val = build_section(builder, "val") if spec.data.val else None
+    val = build_section(builder, "val", open_dataset) if spec.data.val else None
     # What validation data says about itself must not reach the model.
     builder.facts = facts
     examples = {"train": prepare_example(train, spec.seed)}

@@ -13,17 +13,21 @@ from retinue.errors import ComponentError, Problem, RetinueError, SpecError
 from retinue.plan import Plan, make_plan
 from retinue.spec.loading import load_spec
 
+UNCHECKED = "made up: files, classes, labels, sizes and the number of samples are unchecked"
+
 
 @click.command("check")
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[key.path=value]...")
 @click.option("--run", "runs", is_flag=True, help="Run the model on two samples, on the CPU, not its shapes alone.")
+@click.option("--fake", is_flag=True, help="Make up samples where the data is not on this machine.")
 @json_option
-def command(spec: Path, overrides: tuple[str, ...], runs: bool, as_json: bool) -> None:
+def command(spec: Path, overrides: tuple[str, ...], runs: bool, fake: bool, as_json: bool) -> None:
     """Check SPEC: its keys, types and names, then every parameter, then whether the parts fit together.
 
     Prints every value with its origin, the shapes and what a step costs, or every mistake with its place. Two samples
     go through the transforms; the model is followed through its shapes alone, loss and metrics see values of these.
+    What is assumed of samples that are made up is printed too; model.num_classes=N says another number of classes.
     """
     try:
         registry = open_registry()
@@ -31,7 +35,7 @@ def command(spec: Path, overrides: tuple[str, ...], runs: bool, as_json: bool) -
         warn_of_deprecated(plan)
         from retinue.build.inspection import inspect_run
 
-        found = inspect_run(plan, real=runs)
+        found = inspect_run(plan, real=runs, fake=fake)
     except RetinueError as error:
         if not as_json:
             raise
@@ -47,7 +51,8 @@ def command(spec: Path, overrides: tuple[str, ...], runs: bool, as_json: bool) -
         print_table([(_dotted(value.path), _show(value.value), value.origin) for value in values])
         click.echo()
         print_table([(name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in found.items()])
-        click.echo(f"\n{spec}: no mistakes")
+        made_up = " and ".join(name for name in found if name.startswith("data."))
+        click.echo(f"\n{spec}: no mistakes" + (f", with {made_up} {UNCHECKED}" if made_up else ""))
 
 
 def _show(value: Any) -> str:
@@ -57,7 +62,9 @@ def _show(value: Any) -> str:
 def _problems(error: RetinueError) -> list[Problem]:
     if isinstance(error, SpecError):
         return error.problems
-    return [error.problem if isinstance(error, ComponentError) else Problem(str(error))]
+    if isinstance(error, ComponentError):
+        return [error.problem]
+    return [Problem(str(error), note="\n".join(getattr(error, "__notes__", ())) or None)]
 
 
 def _as_record(problem: Problem, spec: Path) -> dict[str, Any]:

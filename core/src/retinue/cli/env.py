@@ -19,7 +19,7 @@ def command(as_json: bool) -> None:
     """Show versions, and the device that `device = "auto"` takes and why."""
     import torch
 
-    from retinue.data.loading import count_cores
+    from retinue.data.workers import count_cores
     from retinue.engine.devices import select_device
 
     device, reason = select_device("auto")

@@ -68,7 +68,7 @@ def _test_rates(plan: Plan, low: float, high: float, steps: int) -> LrCurve:
 
     from retinue.build import build_trainer, load_earlier_weights
     from retinue.engine.distributed import Group
-    from retinue.engine.faults import explain_faults
+    from retinue.engine.faults import explain_faults, explain_labels
     from retinue.engine.lr_range import trace_losses
     from retinue.rundir import RunDirectory
     from retinue.training import prepare_process
@@ -77,7 +77,8 @@ def _test_rates(plan: Plan, low: float, high: float, steps: int) -> LrCurve:
     with explain_faults(), prepare_process(plain, Group()):
         directory = RunDirectory.choose(None, plan.spec.name)
         trainer, _ = build_trainer(plain, directory, Group(), partial(load_earlier_weights, plain))
-        return trace_losses(trainer, low, high, steps)
+        with explain_labels(trainer):
+            return trace_losses(trainer, low, high, steps)
 
 
 def _list_settings(plan: Plan, rate: float) -> dict[str, float]:

@@ -23,7 +23,7 @@ def command(kind: str | None, plugin: str | None, as_json: bool) -> None:
     registry = open_registry()
     _refuse_unknown_plugin(plugin, registry)
     for heavy in (found for found in registry.plugins if found.imports_torch):
-        click.echo(f"note: plug-in {heavy.id} ({heavy}) imports torch, which every command waits for", err=True)
+        click.echo(f"note: plug-in {heavy.id} imports torch, which every command waits for", err=True)
     found = list(registry.components(kind, plugin))
     if plugin is not None:
         found = [member for component in found for member in _members(component)]

@@ -50,8 +50,9 @@ def _prepare_samples(plan: Plan, section: Section, learnt: bool) -> Iterator[Sam
     from retinue.api.sheet import split_batch
     from retinue.build import build_loader
     from retinue.data.mixing import mix_batch
+    from retinue.data.workers import Workers
     from retinue.engine.distributed import Group
 
-    loader = build_loader(plan, section, 0, torch.device("cpu"), Group(), learnt)
+    loader = build_loader(plan, section, Workers(), torch.device("cpu"), Group(), learnt)
     for number, batch in enumerate(loader.batches(epoch=0)):
         yield from split_batch(mix_batch(batch, section.mixing, plan.spec.seed, 0, number))

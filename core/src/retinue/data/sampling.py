@@ -67,12 +67,16 @@ class EpochBatches(Sampler[list[SampleKey]]):
                 yield order[base + first : base + end] or order[base : base + 1]
         else:
             for turn in range(-(-len(self) // self.processes)):
-                base = (turn * self.processes + self.process) * self.batch_size
+                base = self.number(turn) * self.batch_size
                 yield order[base : base + self.batch_size] or order[:1]
 
     def counts(self, turn: int) -> bool:
         """Say whether the batch of a turn that is not learnt from is this process's own."""
-        return turn * self.processes + self.process < len(self)
+        return self.number(turn) < len(self)
+
+    def number(self, turn: int) -> int:
+        """Return the number of this process's batch of a turn that is not learnt from."""
+        return turn * self.processes + self.process
 
     def length(self, number: int) -> int:
         """Return how many samples a batch has in all processes together."""

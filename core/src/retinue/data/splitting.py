@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
-from retinue.api import Dataset, Sample
+from retinue.api import Batch, Dataset, Sample
 from retinue.data.keys import Purpose, derive_key
+from retinue.data.preparation import take_samples
 
 
 def split_indices(size: int, labels: Sequence[int] | None, fraction: float, seed: int) -> tuple[list[int], list[int]]:
@@ -50,6 +52,13 @@ class Part(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         return self.whole[self.indices[index]]
+
+    def tensors(self) -> Batch | None:
+        whole = self.whole.tensors()
+        return None if whole is None else take_samples(whole, torch.tensor(self.indices))
+
+    def files(self, index: int) -> Sequence[str | Path]:
+        return self.whole.files(self.indices[index])
 
     def fingerprint(self) -> str:
         return hashlib.sha256(f"{self.whole.fingerprint()} {list(self.indices)}".encode()).hexdigest()

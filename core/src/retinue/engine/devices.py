@@ -57,14 +57,7 @@ def measure_memory(device: torch.device) -> float:
     return most / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def move_batch(batch: Batch, device: torch.device) -> Batch:
-    """Return the batch with its tensors on a device; a copy from pinned memory does not wait."""
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
-        for key, value in batch.items()
-    }
-
-
 def scale_image(batch: Batch) -> Batch:
     """At the model's door: uint8 pictures become float32 in [0, 1] where no transform did it."""
-    return {**batch, "image": scale_pixels(batch["image"])}
+    image = batch["image"]
+    return {**batch, "image": scale_pixels(image)} if image.dtype == torch.uint8 else batch

@@ -101,6 +101,12 @@ def join_group(group: Group, uses_cuda: bool) -> Iterator[None]:
         dist.destroy_process_group()
 
 
+def has_lost_process(error: Exception) -> bool:
+    """Say whether an error means that another process of the group has ended, or cannot be reached."""
+    # gloo has no errors of its own.
+    return isinstance(error, dist.DistError) or "gloo" in str(error)
+
+
 def name_launch() -> str | None:
     """Return what stays the same when torch's launcher starts a group again after a loss; None without a launcher."""
     name = os.environ.get("TORCHELASTIC_RUN_ID")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import torch
-from torch import distributed as dist
 
-from retinue.engine.distributed import read_group
+from retinue.engine.distributed import has_lost_process, read_group
+from retinue.engine.labels import LABEL_FAULTS, refuse_wrong_labels
 from retinue.engine.records import DivergenceError
 from retinue.engine.trainer import Trainer
 from retinue.errors import Interrupted, TrainingError
@@ -28,10 +28,25 @@ def explain_faults() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        told = _explain(error)
+        told = explain_fault(error)
         if told is None:
             raise
         raise TrainingError(told) from error
+
+
+@contextmanager
+def explain_labels(trainer: Trainer) -> Iterator[None]:
+    """Tell an error over a label that is none of the classes as such.
+
+    Raises:
+        DataError: names the sample and its label.
+    """
+    try:
+        yield
+    except LABEL_FAULTS as error:
+        state = trainer.run.state
+        refuse_wrong_labels(error, trainer.train, trainer.run.info, state.epoch, state.batch)
+        raise
 
 
 @contextmanager
@@ -69,7 +84,8 @@ def tell_how_to_go_on(trainer: Trainer) -> str:
     return f"go on with: retinue train --resume {trainer.store.directory}{processes}"
 
 
-def _explain(error: RuntimeError | MemoryError) -> str | None:
+def explain_fault(error: Exception) -> str | None:
+    """Return what an error means that no code is to blame for; None for one of another kind."""
     said = str(error)
     first = said.partition("\n")[0].strip()
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(phrase in said for phrase in NO_MEMORY):
@@ -80,12 +96,13 @@ def _explain(error: RuntimeError | MemoryError) -> str | None:
         )
     if "does not have a deterministic implementation" in said:
         return f"{first.partition(',')[0]}: without train.deterministic it may be used"
+    if "device-side assert" in said:
+        return f"{first}: most often that is a label out of range; train.device=cpu tells more"
     if "DataLoader worker" in said:
         return (
             f"a process that prepares samples has ended: {first}\nThe system ends those that need too much memory: "
             "fewer data.workers need less, data.workers=0 needs none"
         )
-    # gloo has no errors of its own.
-    if isinstance(error, dist.DistError) or "gloo" in said:
+    if has_lost_process(error):
         return f"process {read_group().rank} has lost another one of its group: it has ended, or cannot be reached"
     return None

@@ -6,10 +6,14 @@ import math
 import time
 from collections.abc import Mapping
 
+import torch
+
 from retinue.api import Batch, Output
+from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
 from retinue.data.mixing import mix_batch
-from retinue.data.preparation import join_batches, slice_batch
-from retinue.engine.devices import measure_memory, move_batch
+from retinue.data.preparation import join_batches, move_batch, slice_batch
+from retinue.engine.callbacks import notify, notify_end
+from retinue.engine.devices import measure_memory
 from retinue.engine.evaluation import count_unreadable, evaluate
 from retinue.engine.records import check_losses, leave_out, measure_rate, record, record_step
 from retinue.engine.saving import save_checkpoint, save_missing
@@ -20,11 +24,14 @@ def fit(trainer: Trainer) -> int | None:
     """Train to the end, or until a signal asks to stop; return that signal.
 
     Raises:
-        TrainingError: the loss is not finite, or a checkpoint cannot be written.
+        TrainingError: the loss is not finite, a checkpoint cannot be written, or a callback fails.
     """
-    try:
-        for callback in trainer.callbacks:
-            callback.start(trainer.run)
+    with notify_end(trainer):
+        if trainer.run.state.step == 0:
+            seed_generators(derive_key(Purpose.STEP, trainer.seed, trainer.group.rank))
+        # A resumed run starts them too, and must go on with the numbers that come next.
+        with preserve_generators():
+            notify(trainer, "start")
         with trainer.interruption:
             signal = trainer.ask_for_signal()
             # A signal in the last step leaves an epoch that is trained and not closed.
@@ -34,9 +41,6 @@ def fit(trainer: Trainer) -> int | None:
                     close_epoch(trainer)
                     signal = trainer.ask_for_signal()
             save_missing(trainer)
-    finally:
-        for callback in trainer.callbacks:
-            callback.end(trainer.run)
     return signal
 
 
@@ -55,8 +59,7 @@ def train_epoch(trainer: Trainer) -> int | None:
         if state.step in trainer.freezing.changes:
             apply_freezing(trainer)
         if output is not None:
-            for callback in trainer.callbacks:
-                callback.step(run, batch, output)
+            notify(trainer, "step", batch, output)
         if state.step % trainer.log_every == 0:
             record_step(trainer)
         signal = trainer.ask_for_signal()
@@ -76,8 +79,7 @@ def train_step(trainer: Trainer, batch: Batch) -> Output | None:
     if output is None:
         leave_out(trainer)
     else:
-        size = len(output.target) if own else 0
-        trainer.losses.add(output.loss, size)
+        trainer.losses.add(output.loss, output.target.shape[0] if own else 0)
         trainer.images += whole
         if own:
             trainer.train_meter.update(output)
@@ -105,8 +107,7 @@ def close_epoch(trainer: Trainer) -> None:
     if trainer.early_stop is not None:
         state.stopped = trainer.early_stop.judge(state, values) or state.stopped
     record(trainer, "epoch", values)
-    for callback in trainer.callbacks:
-        callback.epoch(run, values)
+    notify(trainer, "epoch", values)
     if improved or state.step % trainer.save_every == 0:
         save_checkpoint(trainer)
 
@@ -120,7 +121,9 @@ def apply_freezing(trainer: Trainer) -> None:
 def mix(trainer: Trainer, batch: Batch, own: int) -> Batch:
     """Return this process's share of the whole batch after the transforms of batches, which mix over all of it."""
     state, group, device = trainer.run.state, trainer.group, trainer.run.device
-    shares = group.gather(slice_batch(batch, 0, own))
+    share = slice_batch(batch, 0, own)
+    # From a GPU it would come to the others on that GPU.
+    shares = group.gather(move_batch(share, torch.device("cpu")) if group.size > 1 else share)
     whole = join_batches(shares) if group.size > 1 else batch
     mixed = mix_batch(move_batch(whole, device), trainer.mixing, trainer.seed, state.epoch, state.batch)
     start = sum(len(share["image"]) for share in shares[: group.rank])

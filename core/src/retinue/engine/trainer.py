@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from retinue.api import BatchTransform, Callback, Run
-from retinue.data.loading import Loader
+from retinue.data.loading import Batches
 from retinue.engine.distributed import Group
 from retinue.engine.finetuning import Freezing
 from retinue.engine.history import History
@@ -27,7 +27,7 @@ class Trainer:
         seed: of every random draw.
         mixing: transforms of whole batches, on the device.
         freezing: which parameters do not learn, and until when.
-        callbacks: they see the run in the process that leads.
+        callbacks: they see the run in the process that leads; each with the name that messages give it.
         log_every: steps between two records of a step.
         save_every: steps between two checkpoints.
         skips_allowed: steps that may be left out because their loss or gradients are not finite.
@@ -35,8 +35,8 @@ class Trainer:
 
     run: Run
     learner: Learner
-    train: Loader
-    val: Loader | None
+    train: Batches
+    val: Batches | None
     seed: int
     mixing: Sequence[BatchTransform]
     freezing: Freezing
@@ -46,7 +46,7 @@ class Trainer:
     store: CheckpointStore
     history: History
     early_stop: EarlyStop | None
-    callbacks: Sequence[Callback]
+    callbacks: Sequence[tuple[str, Callback]]
     log_every: int
     save_every: int
     skips_allowed: int

@@ -12,6 +12,7 @@ from retinue.plugins.components import Component
 from retinue.plugins.registry import Registry
 from retinue.positions import Path
 from retinue.spec.layers import Layers
+from retinue.spec.overrides import COMMAND_LINE, PYTHON
 from retinue.spec.schema import SplitTable
 from retinue.validation import closest, enumerate_words, validate
 
@@ -34,9 +35,9 @@ def check_nested_names(reference: Reference, registry: Registry, layers: Layers)
     """Find nested names that no kind has; which kind is meant is known in the second stage."""
     for path, name in find_nested(reference.parameters, reference.path):
         if not registry.knows(name):
-            names = [known for kind in ("transform", "model", "loss") for known in registry.names(kind)]
-            note = registry.explain_absence()
-            yield Problem(f'no component named "{name}"', layers.locate(path), closest(name, names), note)
+            meant = registry.find_meant(name, "transform", "model", "loss")
+            note = registry.explain_absence(name, guess=meant is None)
+            yield Problem(f'no component named "{name}"', layers.locate(path), meant, note)
 
 
 def check_splits(
@@ -55,7 +56,10 @@ def check_splits(
         yield Problem(
             "data.train and data.val do not cut the same set in the same way: samples could be in both",
             layers.locate(where, key=True),
-            note="give both the same `use`, parameters and `split`",
+            note="give both the same `split`"
+            if same_set
+            else "sets that have no sample in common need no `split`: leave it out; or give both the same `use`, "
+            "parameters and `split`",
         )
 
 
@@ -94,6 +98,19 @@ def check_sections(values: dict[str, Any], layers: Layers) -> Iterator[Problem]:
         if isinstance(table, dict) and "split" in table:
             place = layers.locate(("data", section, "split"), key=True)
             yield Problem("a split is between data.train and data.val", place)
+
+
+def check_length(values: dict[str, Any], layers: Layers) -> Iterator[Problem]:
+    """Refuse a length in epochs and another in steps, where the second was said."""
+    if None in (_inside(values, "train", "epochs"), _inside(values, "train", "steps")):
+        return
+    ranks = {COMMAND_LINE: -1, PYTHON: -1, **{document.name: n for n, document in enumerate(layers.documents)}}
+    second, first = sorted(("steps", "epochs"), key=lambda key: ranks[layers.origin(("train", key)) or COMMAND_LINE])
+    yield Problem(
+        "[train] has both `epochs` and `steps`",
+        layers.locate(("train", second), key=True),
+        note=f"remove one of them, say by `~train.{first}` on the command line",
+    )
 
 
 def _watched(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:

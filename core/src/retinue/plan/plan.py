@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from retinue.errors import PluginError, Problem, SpecError, UnknownComponent
 from retinue.hooks import NestedTable
 from retinue.plan.names import (
+    check_length,
     check_metric_names,
     check_nested_names,
     check_sections,
@@ -101,7 +102,8 @@ def make_plan(loaded: LoadedSpec, registry: Registry) -> Plan:
     components = {path: planner.resolve(reference) for path, reference in references.items()}
     values = loaded.layers.values
     planner.problems += check_splits(references, components, loaded.layers)
-    planner.problems += [*check_sections(values, loaded.layers), *check_metric_names(values, loaded.layers)]
+    for check in (check_sections, check_length, check_metric_names):
+        planner.problems += check(values, loaded.layers)
     if isinstance(values.get("metrics"), dict):
         planner.problems += check_watched(values, set(values["metrics"]), loaded.layers)
     if planner.problems or loaded.spec is None:

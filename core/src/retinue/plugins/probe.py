@@ -1,4 +1,6 @@
-"""Plug-ins seen from outside: imported in processes of their own, so that nothing that one does hides another's faults.
+"""Plug-ins seen from outside: imported in other processes, so that nothing that one does hides another's faults.
+
+Local files may import torch; those that do share a process, as they do in every command.
 
 `python -m retinue.plugins.probe` is such a process.
 """
@@ -63,11 +65,11 @@ def probe_plugins(plugins: Sequence[Plugin]) -> list[Report]:
 
 
 def _look_again(report: Report) -> Report:
-    """The first time may have waited for a cold disk, or compiled."""
-    if report.seconds < SLOW or report.plugin.status != "ok":
+    """The first time may have waited for a cold disk, or compiled; or torch was there already."""
+    if report.seconds < SLOW or report.plugin.status != "ok" or report.plugin.imports_torch:
         return report
-    found, _ = _ask([replace(report.plugin, imports_torch=False)])
-    return min([report, *found], key=lambda seen: seen.seconds)
+    found, _ = _ask([report.plugin])
+    return min([report, *found], key=lambda seen: (not seen.plugin.imports_torch, seen.seconds))
 
 
 def _ask(plugins: Sequence[Plugin]) -> tuple[list[Report], str]:
@@ -105,6 +107,8 @@ def _answer() -> None:
     for plugin in question["plugins"]:
         report = _observe(Plugin(**plugin))
         print(json.dumps(asdict(report)), file=answers, flush=True)
+        if report.plugin.imports_torch and report.plugin.distribution is None:
+            continue
         if report.plugin.imports_torch or report.seconds >= SLOW:
             # What this one has imported costs the next one nothing: that starts afresh.
             break

@@ -80,14 +80,16 @@ class _Registrar:
         self,
         name: str,
         target: str | Callable[..., Any],
-        *,
-        summary: str,
+        *misplaced: object,
+        summary: str = "",
         params: str | type | None = None,
         requires: Sequence[str] = (),
         deprecated: str | None = None,
         lister: str | Callable[[], Sequence[str]] | None = None,
     ) -> None:
         label = f'{self.kind} "{name}"'
+        if misplaced:
+            raise PluginError(f'{label}: what follows the target is given by name: summary="{misplaced[0]}"')
         if any(known.kind == self.kind and known.name == name for known in self.collected):
             raise PluginError(f"{label} is registered twice")
         if not (is_kebab_case(name) if lister is None else name == "*"):

@@ -13,7 +13,7 @@ from retinue.plugins.discovery import Plugin
 from retinue.plugins.first_party import find_distribution
 from retinue.plugins.registration import admit_plugin
 from retinue.plugins.registry_file import RegistryFile, find_registry_file
-from retinue.plugins.selection import explain_missing, select_plugins
+from retinue.plugins.selection import explain_missing, find_missing, select_plugins
 from retinue.validation import closest, enumerate_words
 
 BUILTIN = "builtin"
@@ -89,10 +89,33 @@ class Registry:
         family = self._components[kind].get(f"{plugin}/*")
         return replace(family, name=member) if family else None
 
-    def explain_absence(self) -> str | None:
-        """Say what is not installed although required, and what does not work: a name that is missed may be theirs."""
+    def find_meant(self, name: str, *kinds: str) -> str | None:
+        """Return the closest name; of a plug-in that is not installed, that of one whose id is close too."""
+        if not self._is_of_absent_plugin(name):
+            return closest(name, [known for kind in kinds for known in self.names(kind)])
+        plugin, member = name.split("/", 1)
+        near = closest(plugin, {known.id for known in self.plugins if known.status == "ok"})
+        if near is None:
+            return None
+        same = f"{near}/{member}"
+        if any(self.named(kind, same) for kind in kinds):
+            return same
+        return closest(same, [c.canonical for kind in kinds for c in self.components(kind, near) if not c.is_family])
+
+    def explain_absence(self, name: str, guess: bool) -> str | None:
+        """Say of a missed name what is not installed, and which plug-in does not work that it may be of.
+
+        Args:
+            guess: whether to say which distribution its plug-in may have.
+        """
         failed = [p for p in self.plugins if p.status in FAILED and self._failed(p.id)]
-        notes = [explain_missing(self.file), *(f"plug-in {p.id} is {p.condition}: {p.error}" for p in failed)]
+        if "/" in name:
+            failed = [plugin for plugin in failed if plugin.id == name.split("/")[0]]
+        reasons = [f"plug-in {p.id} is {p.condition}: {p.error}" for p in failed]
+        if len(failed) > 1:
+            ids = enumerate_words(sorted({plugin.id for plugin in failed}))
+            reasons = [f"plug-ins that do not work may have it: {ids}"]
+        notes = [self._explain_plugin(name, guess), explain_missing(self.file), *reasons]
         return "; ".join(dict.fromkeys(filter(None, notes))) or None
 
     def _aliases(self, kind: str) -> dict[str, str]:
@@ -118,29 +141,36 @@ class Registry:
             return UnknownComponent(
                 f'{kind} "{name}" is not to be had: plug-in {failed.id} is {failed.condition}', note=failed.error
             )
-        meant = closest(name, self.names(kind))
+        meant = self.find_meant(name, kind)
         notes = [
             self._introduce(kind, meant) if meant else self._as_other_kind(name),
-            self._explain_plugin(name),
-            self.explain_absence(),
+            self.explain_absence(name, guess=meant is None),
         ]
         if not any(notes):
-            known = enumerate_words(self.names(kind))
-            notes = [f"known: {known}" if known else "none is installed"]
+            notes = [f"known: {enumerate_words(self._shortest_names(kind)) or 'none'}"]
         return UnknownComponent(f'no {kind} named "{name}"', meant, "; ".join(filter(None, notes)))
 
-    def _explain_plugin(self, name: str) -> str | None:
-        """Say that the plug-in of a name is not installed, and which package brings one of the project's own."""
+    def _shortest_names(self, kind: str) -> list[str]:
+        """Return a name for each component, bare where that means it, and the aliases."""
+        components = self.components(kind)
+        short = (c.name if self._offers(kind, c.name) == [c] else c.canonical for c in components)
+        return sorted({*short, *self._aliases(kind)})
+
+    def _is_of_absent_plugin(self, name: str) -> bool:
+        return "/" in name and all(plugin.id != name.split("/")[0] for plugin in self.plugins)
+
+    def _explain_plugin(self, name: str, guess: bool) -> str | None:
+        """Say that the plug-in of a name is not installed, and which package brings it, or might."""
         plugin = name.split("/")[0]
-        installed = {known.id for known in self.plugins}
-        missing = f'no plug-in "{plugin}" is installed' if "/" in name and plugin not in installed else None
         distribution = find_distribution(name)
-        remedy = (
-            f"pip install {distribution}"
-            if distribution and distribution.removeprefix("retinue-") not in installed
-            else None
-        )
-        return ": ".join(filter(None, (missing, remedy))) or None
+        if distribution is not None and all(f"retinue-{known.id}" != distribution for known in self.plugins):
+            remedy = f"pip install {distribution}"
+            return f'no plug-in "{plugin}" is installed: {remedy}' if "/" in name else remedy
+        if not self._is_of_absent_plugin(name):
+            return None
+        guessed = guess and not find_missing(self.file)
+        remedy = f": pip install retinue-{plugin}, if that is its distribution" if guessed else ""
+        return f'no plug-in "{plugin}" is installed{remedy}'
 
     def _failed(self, id: str) -> Plugin | None:
         """Return the plug-in of an id, if that is one that does not work."""

@@ -18,7 +18,9 @@ from retinue.rundir import RunDirectory
 
 logger = logging.getLogger("retinue")
 
-COMPUTING = (PROJECT, "torch", "torchvision", "numpy", "decoder")
+DECODERS = ("decoder", "jpeg_decoder")
+
+COMPUTING = (PROJECT, "torch", "torchvision", "numpy", *DECODERS)
 """Versions that values depend on."""
 
 CIRCUMSTANCES = ("python", "platform", "device", "threads", "processes")
@@ -113,7 +115,7 @@ def _compare_versions(then: Lock, now: Lock) -> Iterator[Difference]:
     for name in COMPUTING:
         if _differs(name, then, now):
             was, is_now = then[name], now[name]
-            requirement = _pin(*was.split()) if name == "decoder" else _pin(name, was.split("+")[0])
+            requirement = _pin(*was.split()) if name in DECODERS else _pin(name, was.split("+")[0])
             yield Difference(name, was, is_now, _release(was) != _release(is_now), requirement)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy
 import PIL
+import simplejpeg
 import torch
 import torchvision
 
@@ -32,7 +33,7 @@ MOST_THREADS = 4096
 Lock = dict[str, Any]
 """The content of run.lock, or the part of it that is asked for."""
 
-PASSING = ("started", "launch", "workers", "git")
+PASSING = ("started", "launch", "workers", "worker_kind", "paths", "git")
 """What may change from one start of a run to the next and says nothing of what it computes."""
 
 
@@ -69,7 +70,9 @@ def describe_run(plan: Plan, trainer: Trainer) -> Lock:
         "platform": platform.platform(),
         "device": str(run.device),
         "threads": torch.get_num_threads(),
-        "workers": trainer.train.workers,
+        "workers": trainer.train.workers.count,
+        "worker_kind": trainer.train.workers.kind,
+        "paths": {name: loader.path for name, loader in loaders.items() if loader},
         "processes": trainer.group.size,
         "launch": name_launch(),
         "steps": run.total_steps,
@@ -96,6 +99,7 @@ def describe_software(plan: Plan) -> Lock:
         "torchvision": torchvision.__version__,
         "numpy": numpy.__version__,
         "decoder": f"pillow {PIL.__version__}",
+        "jpeg_decoder": f"simplejpeg {simplejpeg.__version__}",
         "components": [components[key] for key in sorted(components)],
     }
 

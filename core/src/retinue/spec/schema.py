@@ -67,7 +67,19 @@ class DataTable(Table):
 
     batch_size: int = Field(32, ge=1, description="samples in a step, all processes together")
     workers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(
-        "auto", description="processes that prepare samples"
+        "auto", description="threads or processes that prepare samples; 0: the main process does"
+    )
+    worker_kind: Literal["auto", "thread", "process"] = Field(
+        "auto", description="what they are; auto: threads, where transforms allow it and threads are measured to pay"
+    )
+    path: Literal["auto", "streamed", "batched"] = Field(
+        "auto",
+        description="how batches are made: streamed, sample by sample; batched, at once from tensors in memory; "
+        "auto: batched where data set, transforms and workers allow it",
+    )
+    cache: Literal["ram"] | None = Field(None, description="keep decoded samples in memory from their first reading on")
+    cache_gib: float | None = Field(
+        None, gt=0, description="most memory for them, in GiB; default: half of what is free when the run starts"
     )
     unreadable: Literal["stop", "skip"] = Field(
         "stop", description="what becomes of a run that meets a sample it cannot read; skip leaves it out and counts it"
@@ -132,9 +144,9 @@ class TrainTable(Table):
     early_stop: EarlyStopTable | None = Field(None, description="end a run that no longer improves")
 
     @model_validator(mode="after")
-    def _one_length(self) -> TrainTable:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("[train] needs either `epochs` or `steps`, and not both")
+    def _some_length(self) -> TrainTable:
+        if self.epochs is None and self.steps is None:
+            raise ValueError("[train] needs either `epochs` or `steps`")
         return self
 
 
@@ -178,7 +190,9 @@ class CheckpointTable(Table):
     """[checkpoint]"""
 
     every: Duration = Field(Duration(1, "ep"), description="time between checkpoints, such as 1ep or 500it")
-    best: Bests = Field([], description="one or several; default: the task's first metric on the validation data")
+    best: Bests = Field(
+        [], description="one or several; default: on validation data the first metric with a direction, else the loss"
+    )
     last: int = Field(1, ge=1, description="how many of the latest are kept; two at least are")
 
 

@@ -9,8 +9,9 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import Dataset, Sample
+from retinue.data.preparation import collate
 from retinue.testing.processes import run_elsewhere
-from retinue.testing.rule import require, rule
+from retinue.testing.rule import NotApplicable, require, rule
 from retinue.testing.subject import Subject
 from retinue.testing.transforms import copy, same
 
@@ -110,6 +111,27 @@ def same_index_same_sample(subject: Subject) -> None:
             same(before, dataset[index]),
             f"sample {index} is another the second time: leave randomness to the transforms, and give "
             "pictures in memory as clones",
+        )
+
+
+@rule("dataset")
+def tensors_are_its_samples(subject: Subject) -> None:
+    """What is held as one batch is what its samples are."""
+    dataset: Dataset = subject.build()
+    tensors = dataset.tensors()
+    if tensors is None:
+        raise NotApplicable("it has no tensors of all samples")
+    sizes = {len(value) for value in tensors.values()}
+    require(sizes == {len(dataset)}, f"of {len(dataset)} samples `tensors` holds {sorted(sizes)}: give all, in order")
+    for index in pick(dataset):
+        sample = dataset[index]
+        expected = collate([sample])
+        found = {key: value[index : index + 1] for key, value in tensors.items()}
+        kinds = all(type(tensors[key]) is type(value) for key, value in sample.items() if isinstance(value, Tensor))
+        require(
+            kinds and same(expected, found),
+            f"`tensors` holds another sample {index}: stack what samples hold, pictures and masks as tv_tensors, "
+            "labels as int64",
         )
 
 

@@ -98,12 +98,17 @@ def _list_rules(case: Case, label: str, bench: _Bench) -> Iterator[tuple[str, Tr
 
 
 class _Bench:
-    """Holds one subject at a time: built models of every case would fill the memory."""
+    """Holds one subject at a time: built models of every case would fill the memory.
+
+    Attributes:
+        told: what is wrong with the subject, and the rule that showed it first.
+    """
 
     def __init__(self, plugin: str, registry: Registry) -> None:
         self.plugin = plugin
         self.registry = registry
         self.subject: Subject | None = None
+        self.told: dict[str, str] = {}
 
     def prepare(self, case: Case, rule: Rule) -> Try:
         def attempt(make_folder: MakeFolder) -> None:
@@ -111,18 +116,27 @@ class _Bench:
             if rule.name in case.exempt:
                 raise NotApplicable(case.exempt[rule.name])
             if self.subject is None or self.subject.case is not case:
-                self.subject = Subject(case, self.plugin, self.registry, make_folder)
+                self.subject, self.told = Subject(case, self.plugin, self.registry, make_folder), {}
             try:
                 rule.check(self.subject)
             except NotApplicable:
                 raise
             except (Violation, RetinueError) as broken:
+                self._refuse_twice(broken, rule)
                 raise Violation(f"{self.subject.name}: {broken}") from broken
             except Exception as error:
+                self._refuse_twice(error, rule)
                 error.add_note(f"{self.subject.name} fails where this is tested: {rule.check.__doc__}")
                 raise
 
         return attempt
+
+    def _refuse_twice(self, error: Exception, rule: Rule) -> None:
+        """What fails many rules at once is told by the first of them."""
+        cause = error.__context__ or error
+        first = self.told.setdefault(f"{type(cause).__name__}: {cause}", rule.name)
+        if first != rule.name:
+            raise NotApplicable(f"it fails as {first} does") from error
 
 
 def _fail(message: str) -> Try:

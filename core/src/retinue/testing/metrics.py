@@ -36,6 +36,8 @@ def measure(metric: Any, pairs: Pairs, group: Group = Group()) -> Meter:  # noqa
     meter = Meter({"metric": metric}, CPU, group)
     for preds, target in pairs:
         meter.update(Output(torch.zeros(()), preds, target))
+        # What waits to be counted together is counted now.
+        meter.state()
     return meter
 
 
@@ -78,6 +80,19 @@ def adds_up(subject: Subject) -> None:
         agree(once, thrice),
         f"{once} for one batch, {thrice} for the same in three: let `measure` return sums and counts, never means, and "
         "divide in `compute`",
+    )
+
+
+@rule("metric")
+def whole_is_whole(subject: Subject) -> None:
+    """A statistic that says that it counts in whole numbers does."""
+    metric = subject.build()
+    if not isinstance(metric, Metric) or not metric.statistic.whole:
+        raise NotApplicable("it does not say so")
+    counted = metric.statistic.measure(*whole(subject)[0])
+    require(
+        not counted.is_floating_point(),
+        f"`measure` gives {str(counted.dtype).removeprefix('torch.')}: leave out `whole = True`, or count in integers",
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
-from retinue.api import Batch, BatchTransform, Sample
+from retinue.api import Batch, BatchTransform, Draws, KeyedTransform, Sample
 from retinue.data.keys import preserve_generators, seed_generators
+from retinue.data.preparation import collate
 from retinue.testing.alignment import compare
 from retinue.testing.case import Case
 from retinue.testing.inputs import COUNT, draw_photo, draw_pictures, draw_scene
@@ -178,6 +180,60 @@ def picture_and_mask_stay_aligned(subject: Subject) -> None:
             moved.append(found)
     told = sum(moved) / max(len(moved), 1)
     require(not moved or told >= LEAST, f"{MISALIGNED} (masks tell {told:.0%} of the pictures)")
+
+
+@rule("transform")
+def forms_agree(subject: Subject) -> None:
+    """The two forms of a keyed transform give equal samples from equal draws, and draw as often."""
+    transform = subject.build()
+    if not isinstance(transform, KeyedTransform):
+        raise NotApplicable("no keyed transform")
+    samples, keys = _vary(make_input(transform, subject.case)), np.arange(COUNT, dtype=np.uint64)
+    together = Draws(keys)
+    batch = transform.transform_batch(stack(samples), together)
+    for number, (sample, follows) in enumerate(zip(samples, together.uniform().tolist(), strict=True)):
+        alone = Draws(keys[number : number + 1])
+        result = transform.transform(sample, alone)
+        require(result.keys() == batch.keys(), "transform and transform_batch give other keys")
+        for key, value in result.items():
+            require(
+                _near(value, batch[key][number]),
+                f"transform and transform_batch give another `{key}` from equal draws: draw from `draws` alone, one "
+                "number for each sample at each call",
+            )
+        require(
+            float(alone.uniform()) == follows,
+            "transform and transform_batch draw another number of times: call `draws` as often whatever it gives",
+        )
+
+
+def _vary(given: Sample) -> list[Sample]:
+    """Return other pictures of that kind, whose masks are moved alike."""
+    return [
+        {
+            key: tv_tensors.wrap(value.roll(3 * number, -1), like=value) if isinstance(value, Tensor) else value
+            for key, value in given.items()
+        }
+        for number in range(COUNT)
+    ]
+
+
+def stack(samples: list[Sample]) -> Batch:
+    """Return samples as a keyed transform gets them: in tv_tensors."""
+    batch = collate(samples)
+    return {
+        key: tv_tensors.wrap(value, like=samples[0][key]) if isinstance(samples[0][key], Tensor) else value
+        for key, value in batch.items()
+    }
+
+
+def _near(one: Any, other: Any) -> bool:
+    """Compare pictures up to rounding: of interpolated bytes by one level."""
+    if not isinstance(one, Tensor):
+        return bool(one == other)
+    if one.dtype != other.dtype or one.shape != other.shape or isinstance(one, tv_tensors.Mask):
+        return _equal(one, other.as_subclass(type(one)))
+    return torch.allclose(one.double(), other.double(), atol=1 if one.dtype == torch.uint8 else 1e-5)
 
 
 @rule("transform")

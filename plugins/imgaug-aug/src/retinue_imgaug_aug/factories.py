@@ -80,14 +80,14 @@ class Factory:
 
     def _children(self, values: dict[str, Any]) -> list[Augmentation]:
         nested = [key for key, parameter in self.parameters.items() if isinstance(parameter, Children)]
-        children = [child for key in nested for child in values[key] or ()]
-        foreign = sorted({type(child).__name__ for child in children if not isinstance(child, Augmentation)})
+        named = {f"{key}[{number}]": child for key in nested for number, child in enumerate(values[key] or ())}
+        foreign = [name for name, child in named.items() if not isinstance(child, Augmentation)]
         if foreign:
             reason = (
                 f"imgaug-aug/{self.name} takes augmenters of imgaug-aug alone, these are others: {', '.join(foreign)}"
             )
             raise SpecError([Problem(reason, note='"random-apply" and its like take transforms of every plug-in')])
-        return children
+        return list(named.values())
 
     def _give(self, key: str, value: Any) -> Any:
         parameter = self.parameters[key]

@@ -27,9 +27,9 @@ from retinue.errors import DataError
         policies.trivial_augment_wide(),
         policies.aug_mix(),
     ],
-    ids=lambda transform: transform.name,
+    ids=lambda transform: transform.guard.name,
 )
 def test_normalised_pictures_are_refused_at_once(transform: Any, make_sample: Any) -> None:
     """torchvision clips them to [0, 1] in silence, or fails only when chance picks a certain operation."""
-    with pytest.raises(DataError, match=rf"{transform.name} acts on uint8 .* float32: put it before normalize"):
+    with pytest.raises(DataError, match=rf"{transform.guard.name} acts on uint8 .* float32: put it before normalize"):
         transform(normalize("imagenet")(make_sample()))

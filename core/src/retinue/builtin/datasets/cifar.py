@@ -9,6 +9,7 @@ import torch
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 
+from retinue.api import DataInfo
 from retinue.builtin.datasets.download import downloading
 from retinue.builtin.datasets.memory import MemoryDataset
 from retinue.errors import DataError
@@ -20,6 +21,7 @@ class CifarDataset(MemoryDataset):
     Attributes:
         name: what specs and messages call it.
         source: the torchvision class that reads and downloads it.
+        info: of the class, what is known without the files.
     """
 
     name: ClassVar[str]
@@ -65,6 +67,10 @@ class CIFAR10(CifarDataset):
 
     name = "cifar10"
     source = datasets.CIFAR10
+    info = DataInfo(
+        classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        image_size=(32, 32),
+    )
 
 
 class CIFAR100(CifarDataset):
@@ -79,3 +85,5 @@ class CIFAR100(CifarDataset):
 
     name = "cifar100"
     source = datasets.CIFAR100
+    # The names themselves are in the files.
+    info = DataInfo(classes=tuple(map(str, range(100))), image_size=(32, 32))

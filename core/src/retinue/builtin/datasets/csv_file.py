@@ -86,6 +86,9 @@ class CsvFile(Dataset):
         answer = target.clone() if isinstance(target, Tensor) else target
         return {"image": read_image(path, self.info.channels), self.key: answer, "path": path}
 
+    def files(self, index: int) -> list[str]:
+        return [self.paths[index]]
+
     def fingerprint(self) -> str:
         targets = hashlib.sha256(torch.as_tensor(self.targets).numpy().data).hexdigest()
         return f"{fingerprint_files(self.root, self.paths)} {targets}"

@@ -71,6 +71,9 @@ class ImageFolder(Dataset):
         path = self.paths[index]
         return {"image": read_image(path, self.info.channels), "label": self.labels[index], "path": path}
 
+    def files(self, index: int) -> list[str]:
+        return [self.paths[index]]
+
     def fingerprint(self) -> str:
         return fingerprint_files(self.root, self.paths)
 

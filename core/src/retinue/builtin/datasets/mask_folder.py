@@ -72,6 +72,9 @@ class MaskFolder(Dataset):
             raise DataError(f"{picture} is {sizes[0]} pixels and its mask {mask} {sizes[1]}: they must be equal")
         return {"image": image, "mask": tv_tensors.Mask(labels), "path": str(picture)}
 
+    def files(self, index: int) -> tuple[Path, Path]:
+        return self.pairs[index]
+
     def fingerprint(self) -> str:
         sides = zip(self.folders, zip(*self.pairs, strict=True), strict=True)
         return " ".join(fingerprint_files(folder, paths) for folder, paths in sides)

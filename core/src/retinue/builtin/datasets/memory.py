@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
-from retinue.api import DataInfo, Dataset, Sample
+from retinue.api import Batch, DataInfo, Dataset, Sample
 
 
 class MemoryDataset(Dataset):
@@ -32,6 +33,9 @@ class MemoryDataset(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         return {"image": tv_tensors.Image(self.images[index].clone()), "label": self.labels[index]}
+
+    def tensors(self) -> Batch:
+        return {"image": tv_tensors.Image(self.images), "label": torch.tensor(self.labels)}
 
     def fingerprint(self) -> str:
         return hashlib.sha256(self.images.contiguous().numpy().data).hexdigest()

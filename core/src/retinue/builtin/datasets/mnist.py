@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision import datasets
 
+from retinue.api import DataInfo
 from retinue.builtin.datasets.download import downloading
 from retinue.builtin.datasets.memory import MemoryDataset
 from retinue.errors import DataError
@@ -72,6 +73,7 @@ class MNIST(IdxDataset):
     name = "mnist"
     source = datasets.MNIST
     classes = tuple("0123456789")
+    info = DataInfo(classes=classes, channels=1, image_size=(28, 28))
 
 
 class FashionMNIST(IdxDataset):
@@ -98,6 +100,7 @@ class FashionMNIST(IdxDataset):
         "Bag",
         "Ankle boot",
     )
+    info = DataInfo(classes=classes, channels=1, image_size=(28, 28))
 
 
 def read_idx(file: Path, dimensions: int) -> NDArray[np.uint8]:

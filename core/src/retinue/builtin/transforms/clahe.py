@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torchvision import tv_tensors
 
 from retinue.api import Sample
-from retinue.builtin.transforms.guard import Guarded
+from retinue.builtin.transforms.guard import Guard, Guarded
 from retinue.builtin.transforms.lightness import shift_lightness, to_lightness
 from retinue.builtin.transforms.parameters import NonNegative
 
@@ -34,7 +34,7 @@ def clahe(clip_limit: NonNegative = 2.0, tile_grid: tuple[Tiles, Tiles] = (8, 8)
             all bins. 0 sets no limit.
         tile_grid: rows and columns of tiles.
     """
-    return Guarded("clahe", Clahe(clip_limit, tile_grid), values="uint8")
+    return Guarded(Guard("clahe", values="uint8"), Clahe(clip_limit, tile_grid))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 from annotated_types import Interval
 from torchvision.transforms import v2
 
-from retinue.builtin.transforms.guard import Guarded
+from retinue.builtin.transforms.guard import Guard, Guarded
+from retinue.builtin.transforms.jitter import ColorJitter
+from retinue.builtin.transforms.keyed import Chance, Plain
 from retinue.builtin.transforms.parameters import Ascending, Fraction, NonNegative, NonNegativeSpan
 
 Strength = Annotated[NonNegative | tuple[NonNegative, NonNegative], Ascending]
@@ -21,7 +23,7 @@ Hue = Annotated[Annotated[float, Interval(ge=0, le=0.5)] | tuple[Turn, Turn], As
 
 def color_jitter(
     brightness: Strength = 0.0, contrast: Strength = 0.0, saturation: Strength = 0.0, hue: Hue = 0.0
-) -> Guarded:
+) -> ColorJitter:
     """Change brightness, contrast, saturation and hue at random, in random order.
 
     Args:
@@ -32,7 +34,7 @@ def color_jitter(
         hue: least and greatest turn of the colour circle, within -0.5 to 0.5; a single number h is -h to h; grey
             pictures stay as they are.
     """
-    return Guarded("color-jitter", v2.ColorJitter(brightness, contrast, saturation, hue), values="uint8")
+    return ColorJitter(v2.ColorJitter(brightness, contrast, saturation, hue), Guard("color-jitter", values="uint8"))
 
 
 def random_photometric_distort(
@@ -52,7 +54,7 @@ def random_photometric_distort(
         p: probability of each of the five.
     """
     distort = v2.RandomPhotometricDistort(brightness, contrast, saturation, hue, p)
-    return Guarded("random-photometric-distort", distort, values="uint8")
+    return Guarded(Guard("random-photometric-distort", values="uint8"), distort)
 
 
 def random_channel_permutation() -> v2.Transform:
@@ -60,71 +62,71 @@ def random_channel_permutation() -> v2.Transform:
     return v2.RandomChannelPermutation()
 
 
-def grayscale(channels: Literal[1, 3] = 1) -> v2.Transform:
+def grayscale(channels: Literal[1, 3] = 1) -> Plain:
     """Turn to grey: 0.299 R + 0.587 G + 0.114 B.
 
     Args:
         channels: of the result; 3 are equal ones.
     """
-    return v2.Grayscale(channels)
+    return Plain(v2.Grayscale(channels))
 
 
-def random_grayscale(p: Fraction = 0.1) -> v2.Transform:
+def random_grayscale(p: Fraction = 0.1) -> Chance:
     """Turn to grey at random; the number of channels stays.
 
     Args:
         p: probability.
     """
-    return v2.RandomGrayscale(p)
+    return Chance(v2.RandomGrayscale(p))
 
 
-def rgb() -> v2.Transform:
+def rgb() -> Plain:
     """Repeat the channel of a grey picture three times, for models that take RGB; RGB stays as it is."""
-    return v2.RGB()
+    return Plain(v2.RGB())
 
 
-def random_equalize(p: Fraction = 0.5) -> Guarded:
+def random_equalize(p: Fraction = 0.5) -> Chance:
     """Equalise the histogram of each channel.
 
     Args:
         p: probability.
     """
-    return Guarded("random-equalize", v2.RandomEqualize(p), values="uint8")
+    return Chance(v2.RandomEqualize(p), Guard("random-equalize", values="uint8"))
 
 
-def random_autocontrast(p: Fraction = 0.5) -> Guarded:
+def random_autocontrast(p: Fraction = 0.5) -> Chance:
     """Stretch each channel so that its darkest pixel is 0 and its brightest 255.
 
     Args:
         p: probability.
     """
-    return Guarded("random-autocontrast", v2.RandomAutocontrast(p), values="uint8")
+    return Chance(v2.RandomAutocontrast(p), Guard("random-autocontrast", values="uint8"))
 
 
-def random_invert(p: Fraction = 0.5) -> Guarded:
+def random_invert(p: Fraction = 0.5) -> Chance:
     """Replace every value v by 255 - v.
 
     Args:
         p: probability.
     """
-    return Guarded("random-invert", v2.RandomInvert(p), values="uint8")
+    return Chance(v2.RandomInvert(p), Guard("random-invert", values="uint8"))
 
 
-def random_posterize(bits: Annotated[int, Interval(ge=0, le=8)], p: Fraction = 0.5) -> Guarded:
+def random_posterize(bits: Annotated[int, Interval(ge=0, le=8)], p: Fraction = 0.5) -> Chance:
     """Keep only the upper bits of every value.
 
     Args:
         bits: kept of the eight.
         p: probability.
     """
-    return Guarded("random-posterize", v2.RandomPosterize(bits, p), values="uint8")
+    return Chance(v2.RandomPosterize(bits, p), Guard("random-posterize", values="uint8"))
 
 
-def random_solarize(threshold: Annotated[float, Interval(ge=0, le=255)], p: Fraction = 0.5) -> Guarded:
+def random_solarize(threshold: Annotated[float, Interval(ge=0, le=255)], p: Fraction = 0.5) -> Chance:
     """Invert the values from a threshold upwards.
 
     Args:
         threshold: the least value that is inverted, of 0 to 255.
         p: probability.
     """
-    return Guarded("random-solarize", v2.RandomSolarize(threshold, p), values="uint8")
+    return Chance(v2.RandomSolarize(threshold, p), Guard("random-solarize", values="uint8"))

@@ -9,7 +9,9 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import InterpolationMode
 
 from retinue.builtin.transforms.border import count_values, fill_by_type
-from retinue.builtin.transforms.guard import Guarded
+from retinue.builtin.transforms.crops import Crop, ResizedCrop
+from retinue.builtin.transforms.guard import Guard, Guarded
+from retinue.builtin.transforms.keyed import Plain
 from retinue.builtin.transforms.parameters import (
     Ascending,
     Fill,
@@ -25,7 +27,7 @@ from retinue.builtin.transforms.parameters import (
 from retinue.errors import Problem, SpecError
 
 
-def resize(size: Size, interpolation: Interpolation = "bilinear", max_size: Side | None = None) -> v2.Transform:
+def resize(size: Size, interpolation: Interpolation = "bilinear", max_size: Side | None = None) -> Plain:
     """Resize with antialiasing; a single number keeps the aspect ratio.
 
     Args:
@@ -40,17 +42,19 @@ def resize(size: Size, interpolation: Interpolation = "bilinear", max_size: Side
         raise SpecError([Problem(f"max_size = {max_size} goes with a single size, this is {list(size)}")])
     if max_size is not None and isinstance(size, int) and max_size <= size:
         raise SpecError([Problem(f"max_size = {max_size} is not more than size = {size}")])
-    return v2.Resize(size, InterpolationMode(interpolation), max_size, antialias=True)
+    act = v2.Resize(size, InterpolationMode(interpolation), max_size, antialias=True)
+    return Plain(act, fixes_size=not isinstance(size, int))
 
 
-def center_crop(size: Size) -> Guarded:
+def center_crop(size: Size) -> Plain:
     """Cut out the middle.
 
     Args:
         size: of both sides, or height and width.
     """
     crop = v2.CenterCrop(size)
-    return Guarded("center-crop", crop, smallest=tuple(crop.size), remedy="put a resize or a pad before it")
+    guard = Guard("center-crop", smallest=tuple(crop.size), remedy="put a resize or a pad before it")
+    return Plain(crop, guard, fixes_size=True)
 
 
 def random_crop(
@@ -60,7 +64,7 @@ def random_crop(
     fill: Fill = 0,
     padding_mode: PaddingMode = "constant",
     ignore_index: int | None = None,
-) -> Guarded:
+) -> Crop:
     """Cut out a part at random.
 
     Args:
@@ -75,11 +79,11 @@ def random_crop(
     crop = v2.RandomCrop(size, padding or None, pad_if_needed, fills, padding_mode)
     channels = count_values(fill)
     if pad_if_needed:
-        return Guarded("random-crop", crop, channels=channels)
+        return Crop(crop, Guard("random-crop", channels=channels))
     left, right, top, bottom = crop.padding or (0, 0, 0, 0)
     smallest = (crop.size[0] - top - bottom, crop.size[1] - left - right)
     remedy = "put a resize before it, or set pad_if_needed = true"
-    return Guarded("random-crop", crop, channels=channels, smallest=smallest, remedy=remedy)
+    return Crop(crop, Guard("random-crop", channels=channels, smallest=smallest, remedy=remedy))
 
 
 def random_resized_crop(
@@ -87,7 +91,7 @@ def random_resized_crop(
     scale: FractionSpan = (0.08, 1.0),
     ratio: PositiveSpan = (3 / 4, 4 / 3),
     interpolation: Interpolation = "bilinear",
-) -> v2.Transform:
+) -> ResizedCrop:
     """Cut out a part of random area and aspect ratio, then resize it with antialiasing (Szegedy et al., 2015).
 
     Args:
@@ -96,12 +100,12 @@ def random_resized_crop(
         ratio: least and greatest width by height.
         interpolation: how pixels between pixels come about; masks always take the nearest.
     """
-    return v2.RandomResizedCrop(size, scale, ratio, InterpolationMode(interpolation), antialias=True)
+    return ResizedCrop(v2.RandomResizedCrop(size, scale, ratio, InterpolationMode(interpolation), antialias=True))
 
 
 def pad(
     padding: Padding, fill: Fill = 0, padding_mode: PaddingMode = "constant", ignore_index: int | None = None
-) -> Guarded:
+) -> Plain:
     """Add a border.
 
     Args:
@@ -111,7 +115,7 @@ def pad(
         ignore_index: value that a mask gets there.
     """
     fills = fill_by_type(fill if padding_mode == "constant" else 0, ignore_index)
-    return Guarded("pad", v2.Pad(padding, fills, padding_mode), channels=count_values(fill))
+    return Plain(v2.Pad(padding, fills, padding_mode), Guard("pad", channels=count_values(fill)))
 
 
 def random_zoom_out(
@@ -128,8 +132,5 @@ def random_zoom_out(
         fill: value of the canvas, one for all channels or one for each.
         ignore_index: value that a mask gets there.
     """
-    return Guarded(
-        "random-zoom-out",
-        v2.RandomZoomOut(fill_by_type(fill, ignore_index), side_range, p),
-        channels=count_values(fill),
-    )
+    zoom = v2.RandomZoomOut(fill_by_type(fill, ignore_index), side_range, p)
+    return Guarded(Guard("random-zoom-out", channels=count_values(fill)), zoom)

@@ -9,17 +9,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from retinue.api import Sample
+from retinue.api import Batch, Sample
 from retinue.errors import DataError
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """A transform that checks a picture before it acts.
+class Guard:
+    """What a transform asks of a picture.
 
     Attributes:
-        name: what the spec calls it.
-        transform: what it does.
+        name: what the spec calls the transform.
         values: the pixels that it acts on.
         channels: how many a picture must have.
         smallest: least height and width.
@@ -27,17 +26,17 @@ class Guarded:
     """
 
     name: str
-    transform: Callable[[Sample], Sample]
     values: Literal["any", "uint8", "float"] = "any"
     channels: int | None = None
     smallest: tuple[int, int] = (1, 1)
     remedy: str = "put a resize before it"
 
-    def __call__(self, sample: Sample) -> Sample:
-        for mistake in self._mistakes(sample["image"]):
-            file = f"{sample['path']}: " if "path" in sample else ""
-            raise DataError(f"{file}{self.name} {mistake}")
-        return self.transform(sample)
+    def check(self, given: Sample | Batch) -> None:
+        """Raise a DataError unless a picture, or the pictures of a batch, are as they must be."""
+        for mistake in self._mistakes(given["image"]):
+            paths = given.get("path", "")
+            path = paths if isinstance(paths, str) else paths[0]
+            raise DataError(f"{path}{': ' if path else ''}{self.name} {mistake}")
 
     def _mistakes(self, image: Tensor) -> Iterator[str]:
         if self.values == "uint8" and image.dtype != torch.uint8:
@@ -51,3 +50,15 @@ class Guarded:
         if height < self.smallest[0] or width < self.smallest[1]:
             least = f"{self.smallest[0]} x {self.smallest[1]}"
             yield f"needs pictures of at least {least} pixels, and this one is {height} x {width}: {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A transform that checks a picture before it acts."""
+
+    guard: Guard
+    act: Callable[[Sample], Sample]
+
+    def __call__(self, sample: Sample) -> Sample:
+        self.guard.check(sample)
+        return self.act(sample)

@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import AutoAugmentPolicy, InterpolationMode
 
 from retinue.builtin.transforms.border import count_values
-from retinue.builtin.transforms.guard import Guarded
+from retinue.builtin.transforms.guard import Guard, Guarded
 from retinue.builtin.transforms.parameters import Fill, Positive, Side, WarpInterpolation
 from retinue.errors import Problem, SpecError
 
@@ -29,7 +29,7 @@ def auto_augment(
         fill: value outside the picture, one for all channels or one for each.
     """
     augment = v2.AutoAugment(AutoAugmentPolicy(policy), InterpolationMode(interpolation), fill)
-    return Guarded("auto-augment", augment, values="uint8", channels=count_values(fill))
+    return Guarded(Guard("auto-augment", values="uint8", channels=count_values(fill)), augment)
 
 
 def rand_augment(
@@ -54,7 +54,7 @@ def rand_augment(
     if magnitude >= num_magnitude_bins:
         raise SpecError([Problem(f"magnitude = {magnitude} is not below num_magnitude_bins = {num_magnitude_bins}")])
     augment = v2.RandAugment(num_ops, magnitude, num_magnitude_bins, InterpolationMode(interpolation), fill)
-    return Guarded("rand-augment", augment, values="uint8", channels=count_values(fill))
+    return Guarded(Guard("rand-augment", values="uint8", channels=count_values(fill)), augment)
 
 
 def trivial_augment_wide(
@@ -68,7 +68,7 @@ def trivial_augment_wide(
         fill: value outside the picture, one for all channels or one for each.
     """
     augment = v2.TrivialAugmentWide(num_magnitude_bins, InterpolationMode(interpolation), fill)
-    return Guarded("trivial-augment-wide", augment, values="uint8", channels=count_values(fill))
+    return Guarded(Guard("trivial-augment-wide", values="uint8", channels=count_values(fill)), augment)
 
 
 def aug_mix(
@@ -93,4 +93,4 @@ def aug_mix(
         fill: value outside the picture, one for all channels or one for each.
     """
     augment = v2.AugMix(severity, mixture_width, chain_depth, alpha, all_ops, InterpolationMode(interpolation), fill)
-    return Guarded("aug-mix", augment, values="uint8", channels=count_values(fill))
+    return Guarded(Guard("aug-mix", values="uint8", channels=count_values(fill)), augment)

@@ -16,7 +16,9 @@ from torchvision.transforms.v2 import functional
 
 from retinue.api import Sample
 from retinue.builtin.transforms.border import count_values
-from retinue.builtin.transforms.guard import Guarded
+from retinue.builtin.transforms.erasing import Erasing
+from retinue.builtin.transforms.guard import Guard, Guarded
+from retinue.builtin.transforms.keyed import Chance
 from retinue.builtin.transforms.parameters import (
     Ascending,
     Fraction,
@@ -54,7 +56,7 @@ def gaussian_blur(kernel_size: Kernel, sigma: Sigma = (0.1, 2.0)) -> Guarded:
     # The border is reflected, so it must be wider than half the kernel.
     smallest = (height // 2 + 1, width // 2 + 1)
     remedy = f"set a kernel_size below {max(width, height)}, or put a resize before it"
-    return Guarded("gaussian-blur", blur, smallest=smallest, remedy=remedy)
+    return Guarded(Guard("gaussian-blur", smallest=smallest, remedy=remedy), blur)
 
 
 def gaussian_noise(mean: float = 0.0, sigma: NonNegative = 0.1) -> Guarded:
@@ -64,17 +66,17 @@ def gaussian_noise(mean: float = 0.0, sigma: NonNegative = 0.1) -> Guarded:
         mean: of the noise, where 1 is the whole range from black to white.
         sigma: standard deviation of the noise, where 1 is the whole range from black to white.
     """
-    return Guarded("gaussian-noise", v2.GaussianNoise(mean, sigma), values="uint8")
+    return Guarded(Guard("gaussian-noise", values="uint8"), v2.GaussianNoise(mean, sigma))
 
 
-def random_adjust_sharpness(sharpness_factor: NonNegative, p: Fraction = 0.5) -> Guarded:
+def random_adjust_sharpness(sharpness_factor: NonNegative, p: Fraction = 0.5) -> Chance:
     """Sharpen or soften at random.
 
     Args:
         sharpness_factor: 0 is smoothed, 1 as it is, 2 twice as sharp.
         p: probability.
     """
-    return Guarded("random-adjust-sharpness", v2.RandomAdjustSharpness(sharpness_factor, p), values="uint8")
+    return Chance(v2.RandomAdjustSharpness(sharpness_factor, p), Guard("random-adjust-sharpness", values="uint8"))
 
 
 def jpeg(quality: Quality) -> Guarded:
@@ -84,7 +86,7 @@ def jpeg(quality: Quality) -> Guarded:
         quality: least and greatest, 1 to 100; a single number is fixed.
     """
     least, greatest = (quality, quality) if isinstance(quality, int) else quality
-    return Guarded("jpeg", Jpeg(least, greatest), values="uint8")
+    return Guarded(Guard("jpeg", values="uint8"), Jpeg(least, greatest))
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def random_erasing(
     scale: FractionSpan = (0.02, 0.33),
     ratio: PositiveSpan = (0.3, 3.3),
     value: float | list[float] | Literal["random"] = 0.0,
-) -> Guarded:
+) -> Erasing:
     """Cover a random rectangle (Zhong et al., 2017).
 
     Args:
@@ -116,7 +118,7 @@ def random_erasing(
         value: what covers it: a number, one for each channel, or normally distributed noise ("random", for
             normalised pictures). 0 is black before normalize and the mean after it.
     """
-    erase = v2.RandomErasing(p, scale, ratio, value)
     if value == "random":
-        return Guarded("random-erasing", erase, values="float")
-    return Guarded("random-erasing", erase, channels=count_values(value))
+        return Erasing(Guard("random-erasing", values="float"), p, scale, ratio, value=None)
+    values = value if isinstance(value, list) else [value]
+    return Erasing(Guard("random-erasing", channels=count_values(value)), p, scale, ratio, values)

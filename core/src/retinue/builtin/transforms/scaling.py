@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from retinue.api import Sample
+from retinue.builtin.transforms.keyed import Fixed, Plain
 from retinue.builtin.transforms.parameters import Positive
 from retinue.errors import DataError, Problem, SpecError
 
@@ -31,14 +32,14 @@ The deviations near 0.20 that are often given for CIFAR are means of each pictur
 
 
 @dataclass(frozen=True)
-class Normalize:
+class Normalize(Fixed):
     """Subtracts a mean from each channel and divides by a standard deviation, both of values in [0, 1]."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def __call__(self, sample: Sample) -> Sample:
-        image = sample["image"]
+    def __call__(self, given: Sample) -> Sample:
+        image = given["image"]
         channels = image.shape[-3]
         if channels != len(self.mean):
             remedy = "put rgb before it, or give" if channels == 1 else "give"
@@ -46,8 +47,9 @@ class Normalize:
                 f"normalize has a mean and std for {len(self.mean)} channels, and this picture has {channels}: "
                 f"{remedy} the mean and std of {channels}"
             )
-        image = functional.to_dtype(image, torch.float32, scale=True)
-        return {**sample, "image": functional.normalize(image, list(self.mean), list(self.std))}
+        values = functional.to_dtype(image, torch.float32, scale=True)
+        own = image.dtype != torch.float32
+        return {**given, "image": functional.normalize(values, list(self.mean), list(self.std), inplace=own)}
 
 
 def normalize(
@@ -78,25 +80,26 @@ def normalize(
 
 
 @dataclass(frozen=True)
-class Whiten:
+class Whiten(Fixed):
     """Gives each picture mean 0 and standard deviation 1, over all channels together, as TensorFlow's
     per_image_standardization does: (x - mean) / max(std, 1 / sqrt(number of values)), x in [0, 1], std biased.
     The floor keeps a picture of one colour from being divided by zero. The result is float32.
     """
 
-    def __call__(self, sample: Sample) -> Sample:
-        image = sample["image"]
+    def __call__(self, given: Sample) -> Sample:
+        image = given["image"]
         values = functional.to_dtype(image, torch.float32, scale=True)
         std, mean = torch.std_mean(values, dim=(-3, -2, -1), keepdim=True, correction=0)
         floor = 1 / math.sqrt(math.prod(image.shape[-3:]))
-        return {**sample, "image": tv_tensors.wrap((values - mean) / std.clamp(min=floor), like=image)}
+        return {**given, "image": tv_tensors.wrap((values - mean) / std.clamp(min=floor), like=image)}
 
 
-def to_dtype(dtype: Literal["uint8", "float16", "float32"] = "float32", scale: bool = True) -> v2.Transform:
+def to_dtype(dtype: Literal["uint8", "float16", "float32"] = "float32", scale: bool = True) -> Plain:
     """Change the type of a picture's values.
 
     Args:
         dtype: of the result.
         scale: map 0 to 255 of uint8 to 0 to 1 of float and back; without it, only the type changes.
     """
-    return v2.ToDtype({"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}[dtype], scale)
+    types = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
+    return Plain(v2.ToDtype(types[dtype], scale))

@@ -8,7 +8,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import InterpolationMode
 
 from retinue.builtin.transforms.border import count_values, fill_by_type
-from retinue.builtin.transforms.guard import Guarded
+from retinue.builtin.transforms.guard import Guard, Guarded
+from retinue.builtin.transforms.keyed import Chance
 from retinue.builtin.transforms.parameters import (
     Ascending,
     Fill,
@@ -19,27 +20,28 @@ from retinue.builtin.transforms.parameters import (
     PositiveSpan,
     WarpInterpolation,
 )
+from retinue.builtin.transforms.turns import Affine, Rotation
 
 Angles = Annotated[NonNegative | tuple[float, float], Ascending]
 Shear = Annotated[NonNegative | tuple[float, float] | tuple[float, float, float, float], Ascending]
 
 
-def random_horizontal_flip(p: Fraction = 0.5) -> v2.Transform:
+def random_horizontal_flip(p: Fraction = 0.5) -> Chance:
     """Mirror left and right.
 
     Args:
         p: probability.
     """
-    return v2.RandomHorizontalFlip(p)
+    return Chance(v2.RandomHorizontalFlip(p))
 
 
-def random_vertical_flip(p: Fraction = 0.5) -> v2.Transform:
+def random_vertical_flip(p: Fraction = 0.5) -> Chance:
     """Mirror top and bottom.
 
     Args:
         p: probability.
     """
-    return v2.RandomVerticalFlip(p)
+    return Chance(v2.RandomVerticalFlip(p))
 
 
 def random_rotation(
@@ -49,7 +51,7 @@ def random_rotation(
     center: tuple[float, float] | None = None,
     fill: Fill = 0,
     ignore_index: int | None = None,
-) -> Guarded:
+) -> Rotation | Guarded:
     """Turn by a random angle.
 
     Args:
@@ -62,7 +64,9 @@ def random_rotation(
     """
     mode = InterpolationMode(interpolation)
     turn = v2.RandomRotation(degrees, mode, expand, center and list(center), fill_by_type(fill, ignore_index))
-    return Guarded("random-rotation", turn, channels=count_values(fill))
+    guard = Guard("random-rotation", channels=count_values(fill))
+    # Pictures that are expanded differ in size, and make no batch.
+    return Guarded(guard, turn) if expand else Rotation(turn, guard)
 
 
 def random_affine(
@@ -74,7 +78,7 @@ def random_affine(
     fill: Fill = 0,
     center: tuple[float, float] | None = None,
     ignore_index: int | None = None,
-) -> Guarded:
+) -> Affine:
     """Turn, move, scale and shear at random about the centre.
 
     Args:
@@ -91,7 +95,7 @@ def random_affine(
     warp = v2.RandomAffine(
         degrees, translate, scale, shear, mode, fill_by_type(fill, ignore_index), center and list(center)
     )
-    return Guarded("random-affine", warp, channels=count_values(fill))
+    return Affine(warp, Guard("random-affine", channels=count_values(fill)))
 
 
 def random_perspective(
@@ -112,7 +116,7 @@ def random_perspective(
     """
     mode = InterpolationMode(interpolation)
     warp = v2.RandomPerspective(distortion_scale, p, mode, fill_by_type(fill, ignore_index))
-    return Guarded("random-perspective", warp, channels=count_values(fill))
+    return Guarded(Guard("random-perspective", channels=count_values(fill)), warp)
 
 
 def elastic_transform(
@@ -136,5 +140,5 @@ def elastic_transform(
     # torchvision's kernel of 8 sigma + 1 pixels reflects at the border, which must be wider than half of it.
     least = int(8 * sigma + 1) // 2 + 1
     remedy = f"set a sigma below {sigma}, or put a resize before it"
-    channels = count_values(fill)
-    return Guarded("elastic-transform", warp, channels=channels, smallest=(least, least), remedy=remedy)
+    guard = Guard("elastic-transform", channels=count_values(fill), smallest=(least, least), remedy=remedy)
+    return Guarded(guard, warp)

@@ -1,0 +1,66 @@
+"""Random erasing (Zhong et al., 2017), drawn as torchvision's RandomErasing does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision import tv_tensors
+
+from retinue.api import Batch, Draws, KeyedTransform, Sample
+from retinue.builtin.transforms.guard import Guard
+from retinue.builtin.transforms.keyed import Numbers, draw_offsets, draw_sides, place
+
+
+@dataclass(frozen=True)
+class Erasing(KeyedTransform):
+    """Covers a rectangle of each picture; masks stay as they are.
+
+    Attributes:
+        value: what covers it, one for all channels or one for each; None for normally distributed noise.
+    """
+
+    guard: Guard
+    p: float
+    scale: tuple[float, float]
+    ratio: tuple[float, float]
+    value: list[float] | None
+
+    def transform(self, sample: Sample, draws: Draws) -> Sample:
+        self.guard.check(sample)
+        image = sample["image"]
+        return {**sample, "image": tv_tensors.wrap(self._erase(image[None], draws)[0], like=image)}
+
+    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
+        self.guard.check(batch)
+        return {**batch, "image": tv_tensors.wrap(self._erase(batch["image"], draws), like=batch["image"])}
+
+    def _erase(self, images: Tensor, draws: Draws) -> Tensor:
+        rows, columns = images.shape[-2:]
+        chosen = draws.uniform().numpy() < self.p
+        heights, widths, found = draw_sides(
+            draws, rows * columns, self.scale, self.ratio, lambda h, w: (h < rows) & (w < columns)
+        )
+        heights = heights * (chosen & found)
+        tops, lefts = draw_offsets(draws, rows - heights), draw_offsets(draws, columns - widths)
+        covered = _span(tops, heights, rows)[:, None, :, None] & _span(lefts, widths, columns)[:, None, None, :]
+        there = place(torch.from_numpy(covered), images)
+        # On a CPU five times as fast as torch.where.
+        return images * ~there + self._draw_cover(images, draws) * there
+
+    def _draw_cover(self, images: Tensor, draws: Draws) -> Tensor:
+        if self.value is not None:
+            return place(torch.tensor(self.value).to(images.dtype).view(-1, 1, 1), images)
+        keys = draws.integers(0, 2**53).tolist()
+        noise = [torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(key)) for key in keys]
+        return place(torch.stack(noise), images).to(images.dtype)
+
+
+def _span(first: Numbers, length: Numbers, size: int) -> NDArray[np.bool_]:
+    """Return N x `size`: which rows, or columns, a rectangle covers."""
+    places = np.arange(size)
+    covered: NDArray[np.bool_] = (places >= first[:, None]) & (places < (first + length)[:, None])
+    return covered

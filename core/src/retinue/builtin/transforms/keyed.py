@@ -1,0 +1,179 @@
+"""torchvision's transforms under keys: their parameters are drawn from `Draws`, their pixels are torchvision's own.
+
+Only tv_tensors are changed: pictures, masks and boxes. A label passes by.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from retinue.api import Batch, Draws, KeyedTransform, Sample
+from retinue.builtin.transforms.guard import Guard
+
+ANY = Guard("")
+"""Asks for nothing."""
+
+Parameters = dict[str, Any]
+Numbers = NDArray[np.float64]
+
+
+class Fixed(KeyedTransform, ABC):
+    """A transform that draws nothing, and treats a batch as it treats a sample."""
+
+    @abstractmethod
+    def __call__(self, given: Sample) -> Sample:
+        """Return the changed sample or batch."""
+
+    def transform(self, sample: Sample, draws: Draws) -> Sample:
+        return self(sample)
+
+    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
+        return self(batch)
+
+
+class Plain(Fixed):
+    """A transform of torchvision that has no parameters to draw.
+
+    Attributes:
+        act: torchvision's transform.
+    """
+
+    def __init__(self, act: v2.Transform, guard: Guard = ANY, fixes_size: bool = False) -> None:
+        self.act = act
+        self.guard = guard
+        self.fixes_size = fixes_size
+
+    def __call__(self, given: Sample) -> Sample:
+        self.guard.check(given)
+        return change(given, lambda value: self.act.transform(value, {}))
+
+
+class Chance(KeyedTransform):
+    """A transform of torchvision that acts with a probability, or not.
+
+    Attributes:
+        act: torchvision's transform; its `p` is the probability.
+    """
+
+    def __init__(self, act: v2.Transform, guard: Guard = ANY) -> None:
+        self.act = act
+        self.guard = guard
+
+    def transform(self, sample: Sample, draws: Draws) -> Sample:
+        self.guard.check(sample)
+        return self._act(sample) if float(draws.uniform()) < self.act.p else sample
+
+    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
+        self.guard.check(batch)
+        chosen = (draws.uniform() < self.act.p).long()
+        # Row n as it was and row n changed lie `len(draws)` apart: taking whole rows beats choosing pixel by pixel.
+        rows = place(torch.arange(len(draws)) + len(draws) * chosen, batch["image"])
+        changed = self._act(batch)
+
+        def take(before: Tensor, after: Tensor) -> Tensor:
+            taken: Tensor = tv_tensors.wrap(torch.cat([before, after]).index_select(0, rows), like=before)
+            return taken
+
+        return {k: v if changed[k] is v else take(v, changed[k]) for k, v in batch.items()}
+
+    def _act(self, given: Sample) -> Sample:
+        parameters = self.act.make_params([given["image"]])
+        return change(given, lambda value: self.act.transform(value, parameters))
+
+
+class Drawn(KeyedTransform, ABC):
+    """A transform of torchvision with parameters for each sample.
+
+    Attributes:
+        act: torchvision's transform.
+    """
+
+    def __init__(self, act: v2.Transform, guard: Guard = ANY) -> None:
+        self.act = act
+        self.guard = guard
+
+    @abstractmethod
+    def draw(self, draws: Draws, image: Tensor) -> list[Parameters]:
+        """Return what torchvision's `make_params` would, for each sample.
+
+        Args:
+            image: a picture C x H x W or pictures N x C x H x W.
+        """
+
+    def transform(self, sample: Sample, draws: Draws) -> Sample:
+        self.guard.check(sample)
+        (parameters,) = self.draw(draws, sample["image"])
+        return change(sample, lambda value: self.act.transform(value, parameters))
+
+    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
+        self.guard.check(batch)
+        drawn = self.draw(draws, batch["image"])
+
+        def act(value: Tensor) -> Tensor:
+            rows = (tv_tensors.wrap(row, like=value) for row in value.unbind())
+            return torch.stack([self.act.transform(row, one) for row, one in zip(rows, drawn, strict=True)])
+
+        return change(batch, lambda value: tv_tensors.wrap(act(value), like=value))
+
+
+def change(given: Sample, act: Callable[[Any], Any]) -> Sample:
+    """Return a sample or a batch with its picture and all other tv_tensors changed."""
+    return {
+        key: act(value) if key == "image" or isinstance(value, tv_tensors.TVTensor) else value
+        for key, value in given.items()
+    }
+
+
+def place(numbers: Tensor, like: Tensor) -> Tensor:
+    """Return drawn numbers on the device of a picture, without waiting for it."""
+    return numbers.to(like.device, non_blocking=True)
+
+
+def fork(draws: Draws) -> Draws:
+    """Return draws of their own, for what calls them more or less often as the numbers are."""
+    return Draws(draws.integers(0, 2**53).numpy().astype(np.uint64))
+
+
+def draw_sides(
+    draws: Draws,
+    area: int,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    fits: Callable[[Numbers, Numbers], NDArray[np.bool_]],
+) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
+    """Return the sides of a rectangle for each sample, and whether it fits: of ten tries the first that does.
+
+    Args:
+        area: of the picture.
+        scale: least and greatest part of it.
+        ratio: least and greatest first side by second, uniform in its logarithm.
+        fits: says of each pair of sides whether it can be taken.
+    """
+    own = fork(draws)
+    first, second = np.zeros((2, len(draws)))
+    found = np.zeros(len(draws), dtype=bool)
+    low, high = math.log(ratio[0]), math.log(ratio[1])
+    for _ in range(10):
+        areas, ratios = area * own.uniform(*scale).numpy(), np.exp(own.uniform(low, high).numpy())
+        sides = np.rint(np.sqrt(areas * ratios)), np.rint(np.sqrt(areas / ratios))
+        taken = fits(*sides) & ~found
+        first, second = np.where(taken, sides[0], first), np.where(taken, sides[1], second)
+        found |= taken
+        if found.all():
+            break
+    return first, second, found
+
+
+def draw_offsets(draws: Draws, room: Numbers) -> Numbers:
+    """Return whole numbers from 0 to `room`, both included."""
+    return np.floor(draws.uniform().numpy() * (room + 1))
