@@ -69,12 +69,13 @@ def write_data(root: Path, count: int) -> None:
     def dump_part(name: str, images: npt.NDArray[np.uint8], labels: list[int]) -> tuple[str, str]:
         return dump(name, {"data": images.transpose(0, 3, 1, 2).reshape(len(images), -1), "labels": labels})
 
+    name, md5 = dump("batches.meta", {"label_names": CLASSES})
     files = {
         "train_list": [dump_part("data_batch_1", *read("train", count))],
         "test_list": [dump_part("test_batch", *read("test", count // 5))],
-        "meta": dict(zip(("filename", "md5"), dump("batches.meta", {"label_names": CLASSES}), strict=True)),
+        "meta": {"filename": name, "key": "label_names", "md5": md5},
     }
-    (root / "files.json").write_text(json.dumps({**files, "meta": {**files["meta"], "key": "label_names"}}))
+    (root / "files.json").write_text(json.dumps(files))
 
 
 def read_pictures(archive: Path, part: str, count: int) -> Pictures:
@@ -208,14 +209,12 @@ def compare(root: Path, augmented: bool, rounds: int) -> None:
     print_table(f"{job}: torch imported", inner, speed=True)
     for name, results in found.items():
         accuracies = [result["accuracy"] for result in results]
-        print(
-            f"{name:24}accuracy {min(accuracies):.3f} {statistics.median(accuracies):.3f} {max(accuracies):.3f}", end=""
-        )
-        print(f", torch has {results[0]['threads']} threads")
+        spread = " ".join(f"{choose(accuracies):.3f}" for choose in (min, statistics.median, max))
+        print(f"{name:24}accuracy {spread}, torch has {results[0]['threads']:.0f} threads")
     print()
 
 
-def main(rounds: int = 2, count: int = 12_500) -> None:
+def main(rounds: int = 3, count: int = 12_500) -> None:
     """Print the tables of both jobs."""
     print_machine("torchvision", "retinue")
     with tempfile.TemporaryDirectory() as folder:

@@ -63,9 +63,11 @@ def measure_process(command: Sequence[str | Path], folder: Path, fails: bool = F
     """
     # A file takes more than a pipe does, and nobody has to read it meanwhile.
     output = folder / "output.txt"
+    # What is installed has its bytecode beside it; so must what is run from its sources.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     with output.open("w") as file:
-        process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
     cost = Cost(usage.ru_utime + usage.ru_stime, time.perf_counter() - start)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -3,8 +3,8 @@
 The perceptron of `engine_overhead.py` learns from the same batches that are ready, on one thread; loss and accuracy
 are logged for each epoch. Each peer is installed in an environment of its own, with this one's torch, in the folder
 that RETINUE_BENCHMARK_CACHE names, by uv; a peer that cannot be is told. Its loop is in `peers/`, as its own
-documentation writes it. Processor time of a step; epoch by epoch the tutorial's loop takes its turn in the same process,
-and a ratio is between neighbours.
+documentation writes it. Processor time of a step; epoch by epoch the tutorial's loop takes its turn in the same
+process, and a ratio is between neighbours.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pathlib import Path
 from comparison import print_machine
 
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("RETINUE_BENCHMARK_CACHE", Path(tempfile.gettempdir()) / "retinue-benchmarks"))
+CACHE = Path(os.environ.get("RETINUE_BENCHMARK_CACHE", Path(tempfile.gettempdir()) / "retinue-benchmarks")).absolute()
 DISTRIBUTIONS = {
-    "retinue": [],
-    "lightning": ["lightning"],
-    "ignite": ["pytorch-ignite"],
-    "accelerate": ["accelerate"],
-    "mmengine": ["mmengine"],
-    "fastai": ["fastai"],
-    "composer": ["mosaicml>=0.30"],
+    "retinue": "retinue",
+    "lightning": "lightning",
+    "ignite": "pytorch-ignite",
+    "accelerate": "accelerate",
+    "mmengine": "mmengine",
+    "fastai": "fastai",
+    "composer": "mosaicml>=0.30",
 }
 LOOPS = {
     "Retinue": ["retinue"],
@@ -61,17 +61,26 @@ def install(peer: str) -> str:
     # Composer asks for an older torch, and runs with this one.
     (CACHE / "overrides.txt").write_text("\n".join(pins))
     environment = CACHE / peer
-    into = ["--python", environment / "bin" / "python", "--overrides", CACHE / "overrides.txt"]
+    into: list[str | Path] = ["--python", environment / "bin" / "python", "--overrides", CACHE / "overrides.txt"]
     commands: list[list[str | Path]] = [
         ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, environment],
-        ["uv", "pip", "install", "--quiet", *into, *pins, *DISTRIBUTIONS[peer]],
+        ["uv", "pip", "install", "--quiet", *into, *pins, DISTRIBUTIONS[peer]],
     ]
     for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True)
+        # Not in this folder: uv would take the pins of this workspace.
+        done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True)
         if done.returncode != 0:
             return done.stderr.strip().splitlines()[-1]
     (environment / "complete").touch()
     return ""
+
+
+def read_version(peer: str) -> str:
+    """Return a peer's name and version."""
+    name = DISTRIBUTIONS[peer].partition(">=")[0]
+    code = f"from importlib.metadata import version; print(version({name!r}))"
+    printed = subprocess.check_output([find_python(peer) or "", "-c", code], text=True)
+    return f"{name} {printed.strip()}"
 
 
 def run_loop(peer: str, options: list[str], rounds: int) -> list[tuple[float, float]] | str:
@@ -94,6 +103,7 @@ def main(rounds: int = 20) -> None:
     """Print the table."""
     print_machine("retinue")
     reasons = {peer: install(peer) for peer in DISTRIBUTIONS}
+    print(", ".join(read_version(peer) for peer, reason in reasons.items() if not reason), end="\n\n")
     taken: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for name, (peer, *options) in LOOPS.items():

@@ -1,10 +1,11 @@
-"""The perceptron that loops learn in benchmarks of a step: what each contender has in common. It does without Retinue."""
+"""The perceptron that loops learn in benchmarks of a step; peers import it, so it does without Retinue."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,16 +28,28 @@ def make_pairs() -> list[tuple[Tensor, Tensor]]:
     ]
 
 
+class Perceptron(nn.Module):
+    """A network with two linear layers, in the form of PyTorch's quickstart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.layers(x)
+        return logits
+
+
 def build_model() -> nn.Module:
-    """Return the network, with two linear layers."""
+    """Return the network."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
+    return Perceptron()
 
 
-def make_tutorial(pairs: list[tuple[Tensor, Tensor]], fused: bool | None = None) -> Epoch:
+def make_tutorial(pairs: list[tuple[Tensor, Tensor]], optimizer_type: Any = torch.optim.SGD) -> Epoch:
     """Return an epoch as PyTorch's tutorials write it."""
     model, loss_function = build_model(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, fused=fused)
+    optimizer = optimizer_type(model.parameters(), lr=0.01)
 
     def epoch() -> tuple[float, float]:
         total, correct = 0.0, 0

@@ -64,9 +64,12 @@ TORCH_FREE = {
     "retinue check, a wrong name": ["-m", "retinue", "check", "wrong.toml"],
 }
 LISTINGS = {
-    "MMEngine's registries": ("mmengine", "import mmengine.registry as r; r.count_registered_modules('.', False)"),
-    "accelerate --help": ("accelerate", "import accelerate.commands.accelerate_cli as cli; cli.main()"),
-    "LightningCLI": ("lightning", "import lightning.pytorch.cli"),
+    "MMEngine's registries": (
+        "mmengine",
+        ["-c", "import mmengine.registry as registry; registry.count_registered_modules('.', verbose=False)"],
+    ),
+    "accelerate --help": ("accelerate", ["-m", "accelerate.commands.accelerate_cli", "--help"]),
+    "LightningCLI": ("lightning", ["-c", "import lightning.pytorch.cli"]),
 }
 
 Contender = Callable[[], Cost]
@@ -89,9 +92,9 @@ def make_listings() -> dict[str, Contender]:
     contenders = make_contenders(FIRST)
     if find_spec("timm"):
         contenders["timm's models"] = partial(run, [sys.executable, "-c", "import timm; timm.list_models()"])
-    for name, (peer, code) in LISTINGS.items():
+    for name, (peer, arguments) in LISTINGS.items():
         if python := find_python(peer):
-            contenders[name] = partial(run, [python, "-c", code])
+            contenders[name] = partial(run, [python, *arguments])
     return contenders
 
 

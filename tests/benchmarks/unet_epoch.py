@@ -79,7 +79,8 @@ class Micrographs(Dataset[Pair]):
     def __getitem__(self, index: int) -> Pair:
         image = np.array(Image.open(f"images/{index:02}.png").convert("L"))
         mask = np.array(Image.open(f"labels/{index:02}.png")) > 0
-        return self.transform(tv_tensors.Image(image[None]), tv_tensors.Mask(mask.astype(np.int64)))  # type: ignore[no-any-return]
+        pair: Pair = self.transform(tv_tensors.Image(image[None]), tv_tensors.Mask(mask.astype(np.int64)))
+        return pair
 
 
 def write_micrographs() -> None:
@@ -106,7 +107,7 @@ def make_plain(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iter
     """Return an epoch as a script writes it."""
     loss_function = nn.CrossEntropyLoss()
     if precision == "bf16":
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)
 
     def epoch() -> Values:
         model.train()

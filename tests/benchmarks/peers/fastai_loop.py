@@ -7,7 +7,7 @@ import sys
 from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
-from fastai.learner import AvgMetric, Learner, Recorder
+from fastai.learner import AvgMetric, Learner
 from fastai.metrics import accuracy
 from fastai.optimizer import SGD
 from perceptron import Turns, build_model, make_pairs

@@ -10,7 +10,7 @@ from retinue.builtin import optimizers
 from retinue.errors import SpecError
 
 TORCH = {
-    optimizers.sgd: partial(optim.SGD, fused=True),
+    optimizers.sgd: optim.SGD,
     optimizers.adam: partial(optim.Adam, fused=True),
     optimizers.adamw: partial(optim.AdamW, fused=True),
     optimizers.nadam: optim.NAdam,
@@ -60,6 +60,18 @@ def test_each_parameter_reaches_torch(factory: Callable[..., optim.Optimizer], n
     theirs = train(lambda weights: TORCH[factory](weights, **chosen))
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
     assert factory([torch.nn.Parameter(torch.ones(2))], **chosen).defaults[name] == value
+
+
+@pytest.mark.parametrize("factory", TORCH, ids=name_of)
+def test_a_parameter_may_join_later(factory: Callable[..., optim.Optimizer]) -> None:
+    early, late = (torch.nn.Parameter(torch.ones(2, 2)) for _ in range(2))
+    momentum = {"momentum": 0.9} if "momentum" in inspect.signature(factory).parameters else {}
+    optimizer = factory([early, late], lr=0.1, **momentum)
+    for step in range(4):
+        optimizer.zero_grad()
+        (early.square().sum() + (late.square().sum() if step >= 2 else 0)).backward()
+        optimizer.step()
+    assert not torch.equal(late, torch.ones(2, 2))
 
 
 def test_sgd_wants_a_rate() -> None:

@@ -100,6 +100,7 @@ def test_other_samples_get_what_suits_them() -> None:
     assert threads.suit(samples(KEYED)) == threads
     assert (threads.suit(samples(UNKEYED)).count, threads.suit(samples(UNKEYED)).kind) == (2, "process")
     assert threads.suit(cached(UNKEYED)).count == 0
+    assert Workers(2, "process").suit(cached(KEYED)).kind == "thread"
 
 
 def test_torch_leaves_the_workers_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ from retinue.api.draws import Draws
 class KeyedTransform(ABC):
     """A sample transform that draws from `Draws` alone, and has a form for batches that gives the same samples.
 
+    It writes into nothing that it is handed: a cache gives the same tensors again.
+
     Attributes:
         fixes_size: whether pictures of any size leave it with one and the same.
     """

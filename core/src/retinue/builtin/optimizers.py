@@ -1,4 +1,6 @@
-"""torch.optim's optimizers by name, with torch's defaults, but for one kernel for all parameters where torch has it.
+"""torch.optim's optimizers by name, with torch's defaults, but for one kernel for all parameters in Adam and AdamW.
+
+That of SGD fails where a parameter gets its first gradient later than others: one that thaws, or a path that is dropped.
 
 LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone: they fit no plain loop or not every model."""
 
@@ -39,7 +41,7 @@ def sgd(
     """
     if nesterov and (momentum == 0 or dampening != 0):
         raise SpecError([Problem("nesterov needs a momentum above 0 and no dampening")])
-    return optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov, fused=_is_fusible(params))
+    return optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov)
 
 
 def adam(

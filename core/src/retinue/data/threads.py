@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from retinue.api import Batch
 from retinue.data.preparation import PreparedBatch, PreparedSamples
 from retinue.data.sampling import EpochBatches, SampleKey
 from retinue.errors import RetinueError
@@ -68,7 +69,7 @@ def _until(closing: threading.Event, keys: Iterable[SampleKey]) -> Iterator[Samp
         yield key
 
 
-def _pin(batch: dict[str, object]) -> dict[str, object]:
+def _pin(batch: Batch) -> Batch:
     return {key: value.pin_memory() if isinstance(value, Tensor) else value for key, value in batch.items()}
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -25,6 +25,9 @@ SECONDS = 0.01
 
 ENOUGH = 0.7
 """What two threads must reach of what two that never wait for each other do; those that always do reach half."""
+
+
+CACHED = "only threads share data.cache"
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,10 @@ class Workers:
 
     def suit(self, samples: PreparedSamples) -> Workers:
         """Return the same for other samples, whose transforms may not do with threads."""
-        unkeyed = samples.preparation.unkeyed
-        if not unkeyed:
-            return self
-        count = 0 if isinstance(samples.dataset, CachedDataset) else self.count
-        return Workers(count, "process", _explain(unkeyed))
+        unkeyed, cached = samples.preparation.unkeyed, isinstance(samples.dataset, CachedDataset)
+        if unkeyed:
+            return Workers(0 if cached else self.count, "process", _explain(unkeyed))
+        return replace(self, kind="thread", reason=CACHED) if cached else self
 
 
 def choose_workers(
@@ -87,10 +89,9 @@ def choose_workers(
 
 
 def _choose_cached(wanted: int | str, kind: str, count: int, unkeyed: list[str]) -> Workers:
-    reason = "only threads share data.cache"
     if not unkeyed and kind != "process":
-        return Workers(count, "thread", reason)
-    why = f"{reason}, and {_explain(unkeyed)}" if unkeyed else reason
+        return Workers(count, "thread", CACHED)
+    why = f"{CACHED}, and {_explain(unkeyed)}" if unkeyed else CACHED
     if wanted != "auto" or kind == "process":
         raise DataError(f"processes cannot be used: {why}; set data.workers = 0, or leave out data.cache")
     return Workers(reason=why)

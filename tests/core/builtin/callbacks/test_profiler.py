@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.core.engine.conftest import SPY, records, weights
 
-from retinue.errors import Interrupted
+from retinue.errors import Interrupted, TrainingError
 from retinue.run import SavedRun
 from retinue.run import train as train_spec
 
@@ -76,7 +76,7 @@ def test_an_error_in_the_window_is_the_one_that_is_told(
     train: Train, local_plugin: Callable[[str], None], tmp_path: Path
 ) -> None:
     local_plugin(SPY)
-    with pytest.raises(ZeroDivisionError, match="in the callback"):
+    with pytest.raises(TrainingError, match="spy .* failed in step: ZeroDivisionError: in the callback"):
         train(window(5, 6, {"use": "spy", "fail": 7}))
     assert steps(tmp_path / "run") == 2
 

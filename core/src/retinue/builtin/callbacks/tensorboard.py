@@ -66,8 +66,6 @@ class TensorBoard(Callback):
         self.samples = run.preview(self.pictures) if self.pictures else []
         if step == 0:
             self.writer.add_text("spec", textwrap.indent(_write_settings(run), "    "), 0)
-            if self.graph and run.holds_model:
-                _add_graph(self.writer, run)
 
     def step(self, run: Run, batch: Batch, output: Output) -> None:
         if not self.drawn and self.writer is not None:
@@ -83,6 +81,9 @@ class TensorBoard(Callback):
         for name, value in plain.items():
             self.writer.add_scalar(name, value, run.state.step)
         _add_class_values(self.writer, run, plain, matrices)
+        # The first step does not wait for it.
+        if self.graph and run.holds_model and run.state.epoch == 1:
+            _add_graph(self.writer, run)
         if run.holds_model and (run.state.epoch % self.every == 0 or _is_over(run)):
             if self.samples:
                 self.writer.add_image("predictions", _predict(run, self.samples), run.state.step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Interval
@@ -33,10 +34,13 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         widths = (in_channels * image_size[0] * image_size[1], *hidden)
-        layers: list[nn.Module] = [nn.Flatten()]
-        for before, after in zip(widths, hidden, strict=False):
-            layers += [nn.Linear(before, after), ACTIVATIONS[activation](), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))
+        # Dropout has a number where it has no layer too, so that weights keep their names.
+        layers: dict[str, nn.Module] = {"0": nn.Flatten()}
+        for number, (before, after) in enumerate(zip(widths, hidden, strict=False)):
+            layers |= {f"{3 * number + 1}": nn.Linear(before, after), f"{3 * number + 2}": ACTIVATIONS[activation]()}
+            layers |= {f"{3 * number + 3}": nn.Dropout(dropout)} if dropout else {}
+        layers[f"{3 * len(hidden) + 1}"] = nn.Linear(widths[-1], num_classes)
+        self.layers = nn.Sequential(OrderedDict(layers))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.layers(x)
