@@ -63,7 +63,7 @@ def retinue_datasets(register: Register) -> None:
 
 @hookspec
 def retinue_transforms(register: Register) -> None:
-    """Register transforms: called with parameters, return sample -> sample or a retinue.api.BatchTransform."""
+    """Register transforms: called with parameters, return sample -> sample, a KeyedTransform or a BatchTransform."""
 
 
 @hookspec

@@ -144,7 +144,7 @@ KINDS: dict[str, tuple[Any, str]] = {
     "dataset": (["data.train=vision/number", "~data.val"], "a retinue.api.Dataset"),
     "transform": (
         {"data.train.transforms": ["vision/number"]},
-        "a function of a sample or a retinue.api.BatchTransform",
+        "a function of a sample, a retinue.api.KeyedTransform or a BatchTransform",
     ),
     "callback": ({"callbacks": ["vision/number"]}, "a retinue.api.Callback"),
     "optimizer": (["optimizer.use=vision/number"], "a torch.optim.Optimizer"),

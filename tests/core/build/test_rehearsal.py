@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from retinue.errors import DataError, RetinueError, TrainingError
+from retinue.build.inspection import inspect_run
+from retinue.errors import DataError, RetinueError, SpecError, TrainingError
 
 NORMED = """
 from torch import nn
@@ -82,7 +83,7 @@ def test_a_rehearsal_leaves_no_trace(build, local_plugin) -> None:
         ),
         (
             {"model.image_size": [4, 4]},
-            r"^the model fails on data\.train: .*shapes cannot be multiplied",
+            r"error: the model fails on data\.train: .*shapes cannot be multiplied",
         ),
         ({"model.num_classes": 4}, r"the model gives 4 values .* needs 10"),
         ({"data.val.transforms": ["rgb"]}, r"^the model fails on data\.val: a sample \(3 x 8 x 8, uint8\)"),
@@ -95,6 +96,19 @@ def test_what_does_not_fit_is_told_before_anything_is_written(
     with pytest.raises(RetinueError, match=message):
         train(overrides)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "has"),
+    [("model.num_classes=5", "10"), ("model.image_size=[4,4]", "[8, 8]"), ("model.in_channels=3", "1")],
+)
+@pytest.mark.parametrize("check", [False, True])
+def test_a_shape_that_the_spec_gives_in_vain_is_pointed_at(override: str, has: str, check: bool, build, plan) -> None:
+    with pytest.raises(SpecError) as caught:
+        inspect_run(plan([override])) if check else build([override])
+    (problem,) = caught.value.problems
+    assert problem.note == f"the data set has {has}; leave the key out"
+    assert problem.position.text == override
 
 
 def test_an_unreadable_first_validation_picture_is_told_at_once(train, folder, tmp_path: Path) -> None:

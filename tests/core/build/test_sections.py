@@ -1,6 +1,7 @@
 """The data of a run, from real specs."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,66 @@ def test_a_label_that_is_no_class_is_refused_before_training(label: int, plan, l
     use = ["data.train.use=vision/numbered", f"data.train.labels=[0,1,{label}]", "~data.train.split", "~data.val"]
     with pytest.raises(DataError, match=rf"^data\.train: sample 2 has the label {label}; .* go from 0 to 2$"):
         build_section(Builder(plan(use)), "train")
+
+
+GIVEN = """
+import numpy as np
+import torch
+from PIL import Image
+from torchvision import tv_tensors
+from retinue.api import DataInfo, Dataset
+from retinue.hooks import hookimpl
+
+PIXELS = torch.zeros(3, 8, 8, dtype=torch.uint8)
+IMAGE = tv_tensors.Image(PIXELS)
+GIVEN = {
+    "tensor": {"image": PIXELS, "label": 0},
+    "float": {"image": tv_tensors.Image(PIXELS.float()), "label": 0},
+    "pillow": {"image": Image.new("RGB", (8, 8)), "label": 0},
+    "array": {"image": np.zeros((8, 8, 3)), "label": 0},
+    "nothing": {"label": 0},
+    "tuple": (IMAGE, 0),
+    "mask": {"image": IMAGE, "mask": torch.zeros(8, 8)},
+    "channels": {"image": tv_tensors.Image(PIXELS.repeat(2, 1, 1)[:4]), "label": 0},
+    "size": {"image": tv_tensors.Image(PIXELS[:, 2:]), "label": 0},
+}
+
+class Given(Dataset):
+    info = DataInfo(classes=("a", "b"), image_size=(8, 8))
+    def __init__(self, what: str) -> None:
+        self.what = what
+    def __len__(self): return 4
+    def __getitem__(self, index): return GIVEN[self.what]
+
+@hookimpl
+def retinue_datasets(register): register("given", Given, summary="-")
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("tensor", r"`image` is a torch.Tensor [3, 8, 8], uint8: give `image` as a tv_tensors.Image, uint8, C x H x W"),
+        ("float", "`image` is a torchvision.Image [3, 8, 8], float32: give"),
+        ("pillow", "`image` is a PIL.Image: give"),
+        ("array", "`image` is a numpy.ndarray: give"),
+        ("nothing", "`image` is missing: give"),
+        ("tuple", 'a sample is a tuple: give a dict, such as {"image": image, "label": label}'),
+        ("mask", "`mask` is a torch.Tensor [8, 8], float32: give `mask` as a tv_tensors.Mask, uint8 or int64"),
+        ("channels", "a picture is [4, 8, 8] and `info` says channels = 3, image_size = (8, 8): make them agree"),
+        ("size", "a picture is [3, 6, 8] and `info` says channels = 3, image_size = (8, 8): make them agree"),
+    ],
+)
+@pytest.mark.parametrize("section", ["train", "val", "test"])
+def test_what_no_run_can_take_is_refused_by_the_first_sample(
+    what: str, says: str, section: str, plan, local_plugin
+) -> None:
+    local_plugin(GIVEN)
+    table = {"use": "vision/given", "what": what}
+    message = rf"^data\.{section}, dataset vision/given \(local file .*\): {re.escape(says)}"
+    planned = plan({"data": {"train": "digits", "val": "digits", section: table}})
+    with pytest.raises(DataError, match=message):
+        build_section(Builder(planned), section)
 
 
 def test_an_empty_data_set_is_refused(plan, local_plugin) -> None:

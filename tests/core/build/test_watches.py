@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from retinue.build.inspection import inspect_run
 from retinue.errors import SpecError
 
 
@@ -30,10 +32,30 @@ def test_what_decides_which_checkpoint_is_best(
 
 
 def test_a_direction_that_nobody_knows_is_asked_for(build) -> None:
-    overrides = ["metrics.c=confusion-matrix", "checkpoint.best.metric=val/c"]
-    with pytest.raises(SpecError, match='for "val/c" it is not known which direction is better: give `mode`'):
+    overrides = ["metrics.c=confusion-matrix", "checkpoint.best.metric=val/c/0/1"]
+    with pytest.raises(SpecError, match='for "val/c/0/1" it is not known which direction is better: give `mode`'):
         build(overrides)
     assert build([*overrides, "checkpoint.best.mode=max"])[0].store.watches[0].higher
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"checkpoint.best.metric": "val/iou/eigt"},
+        {"train.early_stop": {"metric": "val/iou/eigt", "patience": "2ep"}},
+        {"scheduler": {"use": "plateau", "metric": "val/iou/eigt", "mode": "max"}},
+    ],
+    ids=["best", "early stop", "plateau"],
+)
+def test_a_value_that_no_metric_gives_is_refused_before_training(overrides: dict[str, Any], build, plan) -> None:
+    with pytest.raises(SpecError) as caught:
+        build({"metrics.iou": "iou", **overrides})
+    with pytest.raises(SpecError, match="nothing produces"):
+        inspect_run(plan({"metrics.iou": "iou", **overrides}))
+    (problem,) = caught.value.problems
+    assert problem.message == 'nothing produces the metric "val/iou/eigt"'
+    assert problem.note.startswith("produced: val/iou, val/iou/0, val/iou/1, ")
+    assert problem.position is not None
 
 
 def test_early_stop_counts_in_steps(build) -> None:

@@ -87,19 +87,27 @@ def test_deprecated_component_says_what_to_use(site: Site, command: Callable[...
     assert command("describe", "model", "old", "--json").json["deprecated"] == "acme/net"
 
 
-def test_default_that_is_made_anew_is_shown(site: Site, command: Callable[..., Answer]) -> None:
+def test_defaults_are_shown_as_a_spec_would_have_them(site: Site, command: Callable[..., Answer]) -> None:
     parts = """\
+        from pathlib import Path
         from pydantic import BaseModel, Field
 
         class Params(BaseModel):
             sizes: list[int] = Field(default_factory=lambda: [1, 2])
+            betas: tuple[float, float] = (0.9, 0.99)
+            file: Path = Path("a.csv")
+            mode: str = "b"
+            quick: bool = True
+            inner: dict[str, int] = {"a": 1}
 
         def net(**everything): ...
         """
     line = "register('net', 'retinue_acme.parts:net', summary='s', params='retinue_acme.parts:Params')"
     site.offer("acme", line, parts=parts)
-    [parameter] = command("describe", "model", "net", "--json").json["parameters"]
-    assert parameter["default"] == "[1, 2]"
+    parameters = command("describe", "model", "net", "--json").json["parameters"]
+    assert [parameter["default"] for parameter in parameters] == [
+        *("[1, 2]", "[0.9, 0.99]", '"a.csv"', '"b"', "true", "{a = 1}"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +143,7 @@ def test_what_is_required_and_missing_is_told_with_the_command_that_installs_it(
     site: Site, command: Callable[..., Answer]
 ) -> None:
     site.write("registry.toml", 'schema = 1\n[plugins]\nrequired = ["retinue-wnet>=0.3"]')
-    assert 'pip install "retinue-wnet>=0.3"' in command("describe", "model", "wnet/wnet").err
+    assert "(retinue-wnet>=0.3): retinue plugins sync" in command("describe", "model", "wnet/wnet").err
 
 
 @pytest.mark.parametrize(

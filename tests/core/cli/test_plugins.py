@@ -105,6 +105,16 @@ def test_new_file_prints_the_line_that_names_it(site: Site, command: Callable[..
     assert registry.read_text() == "schema = 1\n"
 
 
+@pytest.mark.parametrize("options", [(), ("--single-file",), ("--single-file", "--register")])
+def test_new_plugin_that_is_called_as_a_builtin_is_tried_by_its_whole_name(
+    site: Site, command: Callable[..., Answer], options: tuple[str, ...]
+) -> None:
+    answer = command("plugins", "new", "lenet", "--kind", "model", *options)
+    assert answer.code == 0
+    assert answer.err == "note: the bare model name lenet means the builtin's: write lenet/lenet\n"
+    assert ("retinue describe model lenet/lenet\n" in answer.out) == (options != ("--single-file",))
+
+
 def test_new_package_says_what_to_do_with_it(site: Site, command: Callable[..., Answer]) -> None:
     answer = command("plugins", "new", "glare", "--kind", "loss")
     assert answer.code == 0

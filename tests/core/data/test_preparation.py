@@ -8,7 +8,8 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import DataInfo, Dataset, Sample
-from retinue.data.preparation import Preparation, PreparedBatch, PreparedSamples, collate, join_batches, slice_batch
+from retinue.data.batches import collate, join_batches, slice_batch
+from retinue.data.preparation import Preparation, PreparedBatch, PreparedSamples
 from retinue.errors import DataError
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from retinue.data.preparation import move_batch
+from retinue.data.batches import move_batch
 from retinue.engine.devices import measure_memory, scale_image, select_device
 from retinue.errors import TrainingError
 

@@ -282,18 +282,27 @@ from torchvision import tv_tensors
 from retinue.api import DataInfo, Dataset
 from retinue.hooks import hookimpl
 
-class Poisoned(Dataset):
+def poison():
+    def act(sample):
+        image = sample["image"].float()
+        return {**sample, "image": image + torch.nan if sample["path"] == "5.png" else image}
+    return act
+
+class Numbered(Dataset):
     in_memory = True
-    def __init__(self, samples: int = 12, at: list[int] = []) -> None:
-        self.at, self.labels = at, [index % 2 for index in range(samples)]
+    def __init__(self, samples: int = 12) -> None:
+        self.labels = [index % 2 for index in range(samples)]
         self.info = DataInfo(classes=("a", "b"), channels=1, image_size=(2, 2))
     def __len__(self): return len(self.labels)
     def __getitem__(self, index):
-        image = torch.full((1, 2, 2), float("nan") if index in self.at else index / 12)
+        image = torch.full((1, 2, 2), 20 * index, dtype=torch.uint8)
         return {"image": tv_tensors.Image(image), "label": self.labels[index], "path": f"{index}.png"}
 
 @hookimpl
-def retinue_datasets(register): register("poisoned", Poisoned, summary="-")
+def retinue_datasets(register): register("numbered", Numbered, summary="-")
+
+@hookimpl
+def retinue_transforms(register): register("poison", poison, summary="-")
 """
 
 
@@ -311,7 +320,7 @@ def test_a_run_leaves_out_as_many_steps_as_it_may(
 ) -> None:
     """One sample is no number, so one step an epoch: two may be left out, the third ends the run."""
     local_plugin(POISONED)
-    data = {"data.train": {"use": "vision/poisoned", "at": [5]}, "data.val": {"use": "vision/poisoned"}}
+    data = {"data.train": {"use": "vision/numbered", "transforms": ["poison"]}, "data.val": "vision/numbered"}
     settings = {"data.batch_size": 4, "train.skip_nonfinite": 2, "checkpoint.every": "1it", "log.every": 1}
     step, batch = poisoned_at(2, 5)
     files = ", ".join(f"{index}.png" for index in batch)

@@ -69,6 +69,12 @@ def test_local_file_that_imports_torch_is_what_local_files_may_do(site: Site) ->
     assert find(site, '[local]\ninhouse = { path = "inhouse.py" }') == []
 
 
+def test_local_file_that_is_not_there(site: Site) -> None:
+    [trouble] = find(site, '[local]\ninhouse = { path = "inner/../absent.py" }')
+    assert trouble.message == ("inhouse (local file {0}): there is no file {0}".format(site.workspace / "absent.py"))
+    assert trouble.fix == "mend `path` of inhouse under [local] in registry.toml, or take the line out"
+
+
 def test_name_that_two_plugins_have_is_ambiguous_until_it_is_pinned(site: Site) -> None:
     site.offer("anna", NET)
     site.offer("bert", NET)

@@ -22,7 +22,7 @@ _OMITTED = object()
 PROMISED: dict[str, tuple[Any, str]] = {
     "model": (nn.Module, "a torch.nn.Module"),
     "dataset": (Dataset, "a retinue.api.Dataset"),
-    "transform": (Callable, "a function of a sample or a retinue.api.BatchTransform"),
+    "transform": (Callable, "a function of a sample, a retinue.api.KeyedTransform or a BatchTransform"),
     "loss": (nn.Module, "a torch.nn.Module"),
     # torchmetrics' metrics are modules; importing it costs seconds.
     "metric": ((Metric, nn.Module), "a retinue.api.Metric or a torchmetrics.Metric"),

@@ -24,10 +24,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from retinue.build.builder import Builder
 from retinue.build.made_up import MadeUpData, open_readable
-from retinue.build.rehearsal import FAILURES, rehearse
+from retinue.build.rehearsal import FAILURES, blame_given_shapes, rehearse_sections
 from retinue.build.sections import Section, build_loader, choose_path
 from retinue.build.trainer import Parts, build_metrics, build_parts
-from retinue.data.preparation import collate, describe_sample
+from retinue.data.batches import collate, describe_sample
 from retinue.data.workers import Workers
 from retinue.engine.devices import scale_image
 from retinue.engine.distributed import Group
@@ -60,10 +60,11 @@ def inspect_run(plan: Plan, real: bool = False, fake: bool = False) -> dict[str,
     found = _describe_data(plan, parts, made_up.told)
     # What a lazy layer's weights are shows when it is run.
     if not (real or any(map(is_lazy, parts.task.model.parameters()))):
-        found |= _trace(plan, builder, parts)
+        with blame_given_shapes(builder):
+            found |= _trace(plan, builder, parts)
         parts.task.model = _StandIn(found.pop("outputs"))
-    for name, example in parts.examples.items():
-        rehearse(parts.task, name, parts.sections[name], example, Meter(build_metrics(builder), CPU))
+    meters = {name: Meter(build_metrics(builder), CPU) for name in parts.examples}
+    rehearse_sections(builder, parts.task, parts.sections, parts.examples, meters)
     return found
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 
 from retinue.api import Output, Sample, Task
+from retinue.build.builder import Builder
 from retinue.build.sections import Section
+from retinue.build.watches import check_watches
+from retinue.data.batches import collate, describe_sample, move_batch
 from retinue.data.keys import preserve_generators
-from retinue.data.preparation import collate, describe_sample, move_batch
 from retinue.data.sampling import EpochBatches
 from retinue.engine.devices import scale_image
 from retinue.engine.labels import refuse_wrong_label
 from retinue.engine.meters import Meter
-from retinue.errors import DataError, TrainingError
+from retinue.errors import DataError, Problem, SpecError, TrainingError
 
 FAILURES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What a model or a loss may raise on what it was not made for."""
@@ -23,8 +27,58 @@ LONE = "more than 1 value per channel"
 """What torch's batch norm says of a batch that has no variance."""
 
 
-def rehearse(task: Task, name: str, section: Section, sample: Sample, meter: Meter) -> None:
+SHAPES = frozenset({"num_classes", "in_channels", "image_size"})
+"""Parameters from the data set that hardly any spec has a reason to give otherwise."""
+
+
+def rehearse_sections(
+    builder: Builder,
+    task: Task,
+    sections: Mapping[str, Section],
+    examples: Mapping[str, Sample],
+    meters: Mapping[str, Meter],
+) -> None:
+    """Rehearse every section's first prepared sample, and find out what is measured.
+
+    Raises:
+        SpecError: what is watched is not measured, or the spec gives the model another shape than the data set has.
+        DataError, TrainingError: see `rehearse`.
+    """
+    produced: set[str] = set()
+    with blame_given_shapes(builder):
+        for name, example in examples.items():
+            values = rehearse(task, name, sections[name], example, meters[name])
+            produced |= {f"{name}/{key}" for key in values}
+    check_watches(builder.plan, produced)
+
+
+@contextmanager
+def blame_given_shapes(builder: Builder) -> Iterator[None]:
+    """Where something fails and the spec says otherwise than the data set, point at that."""
+    try:
+        yield
+    except TrainingError as error:
+        problems = list(_find_given_shapes(builder, str(error)))
+        if not problems:
+            raise
+        raise SpecError(problems) from error
+
+
+def _find_given_shapes(builder: Builder, message: str) -> Iterator[Problem]:
+    for planned in builder.plan.components():
+        for name in sorted(SHAPES & planned.signature.from_data & planned.given):
+            fact = builder.facts.get(name)
+            if fact is not None and planned.parameters[name] != fact:
+                shown = list(fact) if isinstance(fact, tuple) else fact
+                place = builder.plan.layers.locate((*planned.path, name))
+                yield Problem(message, place, note=f"the data set has {shown}; leave the key out")
+
+
+def rehearse(task: Task, name: str, section: Section, sample: Sample, meter: Meter) -> dict[str, float]:
     """Evaluate a section's first prepared sample, twice in a batch: one alone fits shapes that no batch has.
+
+    Returns:
+        What is measured, by name.
 
     Raises:
         DataError: its label is none of the classes, or a transform drops it.
@@ -43,8 +97,9 @@ def rehearse(task: Task, name: str, section: Section, sample: Sample, meter: Met
             f"of two samples the loss gives {tuple(output.loss.shape)}: one value is needed, their mean"
         )
     meter.update(output)
-    meter.compute()
+    values = meter.compute()
     meter.reset()
+    return values
 
 
 def _blame_transform(error: Exception, name: str, section: Section) -> None:

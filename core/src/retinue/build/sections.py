@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from retinue.api import Batch, BatchTransform, DataInfo, Dataset, Sample
 from retinue.build.builder import Builder
+from retinue.build.samples import find_fault
 from retinue.data.batched import BatchedLoader
 from retinue.data.cache import GIB, Budget, CachedDataset, measure_free
 from retinue.data.keys import preserve_generators
@@ -53,12 +55,14 @@ def build_section(builder: Builder, name: str, open_dataset: OpenDataset = open_
     """Build the data set and the transforms of `train`, `val` or `test`.
 
     Raises:
-        DataError: the data set is missing, empty, or the transforms are in an order that cannot be.
+        DataError: the data set is missing, empty or gives what no run can take, or the transforms are in an order that
+            cannot be.
     """
     planned = builder.plan.data[name]
     dataset = open_dataset(builder, name)
     if len(dataset) == 0:
         raise DataError(f"data.{name} has no samples")
+    _check_first_sample(dataset, planned, name)
     counts = _count_classes(dataset, name)
     builder.facts.update(_known_facts(dataset.info, counts if name == "train" else None))
     preparation, mixing = build_transforms(builder, planned, name)
@@ -81,6 +85,15 @@ def _take_part(dataset: Dataset, planned: PlannedDataset, name: str) -> Dataset:
     labels = dataset.labels if planned.split.stratified else None
     parts = split_indices(len(dataset), labels, planned.split.fraction, planned.split.seed)
     return Part(dataset, parts[0] if name == "train" else parts[1])
+
+
+def _check_first_sample(dataset: Dataset, planned: PlannedDataset, name: str) -> None:
+    fault = None
+    # A sample that cannot be read is told, or left out, where it is read for good.
+    with preserve_generators(), suppress(DataError):
+        fault = find_fault(dataset[0], dataset.info)
+    if fault:
+        raise DataError(f"data.{name}, {planned.dataset.component.label}: {fault}")
 
 
 def _count_classes(dataset: Dataset, name: str) -> list[int] | None:
@@ -161,7 +174,8 @@ def cache_sections(plan: Plan, sections: Sequence[Section], group: Group) -> lis
 
 def _cache_section(plan: Plan, section: Section, budget: Budget) -> Section:
     if not section.dataset.files(0):
-        problem = f"data.{section.name} cannot be cached: its data set does not say which files a sample is read from"
+        reason = "its data set does not say which files a sample is read from (Dataset.files)"
+        problem = f"data.{section.name} cannot be cached: {reason}"
         raise SpecError([Problem(problem, plan.layers.locate(("data", "cache")))])
     copies = bool(section.preparation.unkeyed)
     return replace(section, dataset=CachedDataset(section.dataset, budget, copies))

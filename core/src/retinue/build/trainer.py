@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from retinue.api import DataInfo, Run, RunState, Sample, Task
 from retinue.build.builder import Builder
 from retinue.build.finetuning import build_freezing, group_learners
-from retinue.build.rehearsal import rehearse, rehearse_lone
+from retinue.build.rehearsal import rehearse_lone, rehearse_sections
 from retinue.build.schedules import build_schedule
 from retinue.build.sections import (
     OpenDataset,
@@ -31,8 +31,8 @@ from retinue.build.sections import (
     prepare_spread,
 )
 from retinue.build.watches import build_early_stop, choose_watches
+from retinue.data.batches import collate
 from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
-from retinue.data.preparation import collate
 from retinue.data.workers import choose_threads
 from retinue.engine.averaging import AveragedWeights
 from retinue.engine.devices import select_device
@@ -68,8 +68,7 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
     parts = build_parts(builder)
     train, val, task = parts.train, parts.val, parts.task.to(device)
     meters = {name: Meter(build_metrics(builder), device, group) for name in ("train", "val")}
-    for name, example in parts.examples.items():
-        rehearse(task, name, parts.sections[name], example, meters[name])
+    rehearse_sections(builder, task, parts.sections, parts.examples, meters)
     train, *rest = cache_sections(plan, [train, val] if val else [train], group)
     val = rest[0] if rest else None
     workers = choose_section_workers(plan, train, device, group)

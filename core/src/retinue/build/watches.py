@@ -6,6 +6,8 @@ from retinue.build.builder import Builder
 from retinue.engine.stopping import EarlyStop
 from retinue.engine.store import Watch
 from retinue.errors import Problem, SpecError
+from retinue.plan import Plan
+from retinue.plan.names import explain_unproduced, find_watched
 
 
 def choose_watches(builder: Builder) -> list[Watch]:
@@ -33,6 +35,25 @@ def _choose_watch(builder: Builder) -> Watch:
     }
     name = next((name for name, direction in directions.items() if direction is not None), "loss")
     return Watch(f"{split}/{name}", "best", bool(directions.get(name, False)), keep=1)
+
+
+def check_watches(plan: Plan, produced: set[str]) -> None:
+    """Refuse a name below that of a metric of several values which is none of them.
+
+    Args:
+        produced: everything that is measured, by `split/name`.
+
+    Raises:
+        SpecError: says where.
+    """
+    problems = []
+    for path, name in find_watched(plan.layers.values):
+        if name not in produced:
+            metric = "/".join(name.split("/")[:2])
+            near = sorted(known for known in produced if known.startswith(f"{metric}/") or known == metric)
+            problems.append(explain_unproduced(name, near, plan.layers.locate(path)))
+    if problems:
+        raise SpecError(problems)
 
 
 def is_higher_better(builder: Builder, metric: str, mode: str | None) -> bool:

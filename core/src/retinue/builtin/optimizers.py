@@ -1,6 +1,6 @@
 """torch.optim's optimizers by name, with torch's defaults, but for one kernel for all parameters in Adam and AdamW.
 
-That of SGD fails where a parameter gets its first gradient later than others: one that thaws, or a path that is dropped.
+That of SGD fails where a parameter gets its first gradient later than others: where one thaws, or a path is dropped.
 
 LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone: they fit no plain loop or not every model."""
 

@@ -6,7 +6,9 @@ import inspect
 from typing import Any
 
 import click
+import tomlkit
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from retinue import hooks
 from retinue.cli.output import json_option, open_registry, print_json, print_table
@@ -68,10 +70,20 @@ def _write_example(kind: str, name: str, parameters: list[dict[str, Any]]) -> st
 
 def _parameter(signature: Signature, name: str, field: FieldInfo) -> dict[str, Any]:
     origin = DATA_PARAMETERS.get(name) if name in signature.from_data else None
-    default = REQUIRED if field.is_required() else str(field.get_default(call_default_factory=True))
+    default = REQUIRED if field.is_required() else _write_default(field.get_default(call_default_factory=True))
     return {
         "name": name,
         "type": show_type(field.annotation, field.metadata),
         "default": "(from the data set)" if origin else default,
         "description": field.description or origin,
     }
+
+
+def _write_default(value: Any) -> str:
+    """Return a value as a line of a spec has it."""
+    if value is None:
+        return "None"
+    line = tomlkit.array()
+    # In an array tables stand in line.
+    line.append(to_jsonable_python(value, exclude_none=True))
+    return line.as_string()[1:-1]

@@ -22,7 +22,8 @@ def command(kind: str | None, plugin: str | None, as_json: bool) -> None:
     """List components of KIND, or of every kind. torch is not imported."""
     registry = open_registry()
     _refuse_unknown_plugin(plugin, registry)
-    for heavy in (found for found in registry.plugins if found.imports_torch):
+    # A local file may: it is mended where it is written.
+    for heavy in (found for found in registry.plugins if found.imports_torch and found.distribution):
         click.echo(f"note: plug-in {heavy.id} imports torch, which every command waits for", err=True)
     found = list(registry.components(kind, plugin))
     if plugin is not None:

@@ -14,6 +14,7 @@ from retinue.cli.output import json_option, print_json, print_table
 from retinue.errors import PluginError
 from retinue.hooks import KINDS
 from retinue.plugins.discovery import Plugin
+from retinue.plugins.registry import BUILTIN, Registry
 from retinue.plugins.registry_file import FILE_NAME, RegistryFile, find_registry_file
 from retinue.plugins.selection import judge_plugins, select_plugins
 
@@ -148,8 +149,9 @@ def new(name: str, kind: str, single_file: bool, into: Path, register: bool) -> 
         return
     folder = write_package(name, kind, into)
     click.echo(f"{folder} is a working plug-in. Try it:")
-    click.echo(f"  retinue plugins install {_as_path(folder)}\n  retinue describe {kind} {name}")
+    click.echo(f"  retinue plugins install {_as_path(folder)}\n  retinue describe {kind} {name}/{name}")
     click.echo(f"  python -m pytest {folder}")
+    _warn_of_builtin(name, kind)
 
 
 def _begin_file(file: Path, name: str, kind: str, register: bool) -> None:
@@ -159,10 +161,17 @@ def _begin_file(file: Path, name: str, kind: str, register: bool) -> None:
     place = Path(os.path.relpath(file.resolve(), registry.parent)).as_posix()
     if register:
         add_local(registry, name, place)
-        click.echo(f"{file} is a working plug-in, and {registry} names it. Try it:\n  retinue describe {kind} {name}")
+        click.echo(f"{file} is a working plug-in, and {registry} names it. Try it:")
+        click.echo(f"  retinue describe {kind} {name}/{name}")
     else:
         lines = f'schema = 1\n\n[local]\n{name} = {{ path = "{place}" }}'
         click.echo(f"{file} is a working plug-in once {registry} says:\n\n{lines}")
+    _warn_of_builtin(name, kind)
+
+
+def _warn_of_builtin(name: str, kind: str) -> None:
+    if Registry(RegistryFile()).named(kind, f"{BUILTIN}/{name}"):
+        click.echo(f"note: the bare {kind} name {name} means the builtin's: write {name}/{name}", err=True)
 
 
 def _as_path(folder: Path) -> str:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from retinue.api import Batch, Draws
+from retinue.data.batches import move_batch, strip_kinds, take_samples
 from retinue.data.keys import derive_sample_keys
 from retinue.data.loading import Batches
-from retinue.data.preparation import PreparedSamples, move_batch, strip_kinds, take_samples
+from retinue.data.preparation import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers
 

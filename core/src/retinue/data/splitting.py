@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from retinue.api import Batch, Dataset, Sample
+from retinue.data.batches import take_samples
 from retinue.data.keys import Purpose, derive_key
-from retinue.data.preparation import take_samples
 
 
 def split_indices(size: int, labels: Sequence[int] | None, fraction: float, seed: int) -> tuple[list[int], list[int]]:

@@ -21,7 +21,7 @@ from torchvision.transforms.v2.functional import resize
 
 from retinue.api import split_outputs
 from retinue.api.drawing import draw_heat, to_pixels
-from retinue.data.preparation import move_batch
+from retinue.data.batches import move_batch
 from retinue.engine.devices import scale_image
 from retinue.engine.placement import prepare_traced
 from retinue.engine.prediction import Predictor

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 
 from retinue.api import Task
+from retinue.data.batches import move_batch
 from retinue.data.loading import Batches
-from retinue.data.preparation import move_batch
 from retinue.engine.devices import scale_image
 from retinue.engine.distributed import Group
 from retinue.engine.labels import LABEL_FAULTS, refuse_wrong_labels

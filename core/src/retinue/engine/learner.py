@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as optimizer_module
 
 from retinue.api import Batch, Output
+from retinue.data.batches import slice_batch
 from retinue.data.keys import Purpose, derive_key, seed_torch, vary_key
-from retinue.data.preparation import slice_batch
 from retinue.data.sampling import cut_range
 from retinue.engine.averaging import AveragedWeights
 from retinue.engine.devices import scale_image

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import torch
 
 from retinue.api import Batch, Output
+from retinue.data.batches import join_batches, move_batch, slice_batch
 from retinue.data.keys import Purpose, derive_key, preserve_generators, seed_generators
 from retinue.data.mixing import mix_batch
-from retinue.data.preparation import join_batches, move_batch, slice_batch
 from retinue.engine.callbacks import notify, notify_end
 from retinue.engine.devices import measure_memory
 from retinue.engine.evaluation import count_unreadable, evaluate

@@ -16,7 +16,8 @@ from torchvision.transforms.v2 import Resize
 
 from retinue.api import Sample, Task, read_image
 from retinue.api.image import convert_image
-from retinue.data.preparation import Preparation, move_batch
+from retinue.data.batches import move_batch
+from retinue.data.preparation import Preparation
 from retinue.engine.devices import scale_image
 from retinue.engine.placement import Placement, prepare_traced
 from retinue.errors import DataError

@@ -83,11 +83,15 @@ def check_watched(values: dict[str, Any], metrics: set[str], layers: Layers) -> 
     splits = ["train", "val"] if isinstance(_inside(values, "data", "val"), dict | str) else ["train"]
     single = {f"{split}/loss" for split in splits}
     several = {f"{split}/{name}" for split in splits for name in metrics}
-    for path, name in _watched(values):
+    for path, name in find_watched(values):
         if name not in single | several and not any(name.startswith(f"{known}/") for known in several):
-            known = sorted(single | several)
-            note = f"produced: {enumerate_words(known)}"
-            yield Problem(f'nothing produces the metric "{name}"', layers.locate(path), closest(name, known), note)
+            yield explain_unproduced(name, sorted(single | several), layers.locate(path))
+
+
+def explain_unproduced(name: str, produced: list[str], position: Position | None) -> Problem:
+    """Say that there is no value of a name that is watched."""
+    note = f"produced: {enumerate_words(produced)}"
+    return Problem(f'nothing produces the metric "{name}"', position, closest(name, produced), note)
 
 
 def check_sections(values: dict[str, Any], layers: Layers) -> Iterator[Problem]:
@@ -113,7 +117,8 @@ def check_length(values: dict[str, Any], layers: Layers) -> Iterator[Problem]:
     )
 
 
-def _watched(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def find_watched(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield each metric that is waited for, with its place."""
     lists: list[Path] = [("checkpoint", "best"), ("scheduler",)]
     places: list[Path] = [("train", "early_stop")]
     for path in lists:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -87,6 +88,8 @@ def _mend(plugin: Plugin) -> str:
         return f"retinue plugins install a version of {name} that fits, or uninstall {name}"
     if plugin.status == "conflict":
         return f'retinue plugins uninstall {name}, or disabled = ["{name}"] under [plugins]'
+    if plugin.distribution is None and not Path(plugin.module).is_file():
+        return f"mend `path` of {plugin.id} under [local] in registry.toml, or take the line out"
     absent = re.match(r"ModuleNotFoundError: No module named '([\w.]+)'", plugin.error or "")
     if absent:
         return f"install what brings the module {absent[1]}, or uninstall {name}"

@@ -13,7 +13,7 @@ from retinue.plugins.discovery import Plugin
 from retinue.plugins.first_party import find_distribution
 from retinue.plugins.registration import admit_plugin
 from retinue.plugins.registry_file import RegistryFile, find_registry_file
-from retinue.plugins.selection import explain_missing, find_missing, select_plugins
+from retinue.plugins.selection import find_missing, select_plugins
 from retinue.validation import closest, enumerate_words
 
 BUILTIN = "builtin"
@@ -106,7 +106,7 @@ class Registry:
         """Say of a missed name what is not installed, and which plug-in does not work that it may be of.
 
         Args:
-            guess: whether to say which distribution its plug-in may have.
+            guess: whether to say which distributions its plug-in may have.
         """
         failed = [p for p in self.plugins if p.status in FAILED and self._failed(p.id)]
         if "/" in name:
@@ -115,7 +115,7 @@ class Registry:
         if len(failed) > 1:
             ids = enumerate_words(sorted({plugin.id for plugin in failed}))
             reasons = [f"plug-ins that do not work may have it: {ids}"]
-        notes = [self._explain_plugin(name, guess), explain_missing(self.file), *reasons]
+        notes = [self._explain_plugin(name, guess), self._suspect_missing() if guess else None, *reasons]
         return "; ".join(dict.fromkeys(filter(None, notes))) or None
 
     def _aliases(self, kind: str) -> dict[str, str]:
@@ -147,7 +147,8 @@ class Registry:
             self.explain_absence(name, guess=meant is None),
         ]
         if not any(notes):
-            notes = [f"known: {enumerate_words(self._shortest_names(kind)) or 'none'}"]
+            known = enumerate_words(self._shortest_names(kind)) or "none"
+            notes = [f"known: {known}; or its plug-in is not installed or disabled: retinue plugins list"]
         return UnknownComponent(f'no {kind} named "{name}"', meant, "; ".join(filter(None, notes)))
 
     def _shortest_names(self, kind: str) -> list[str]:
@@ -171,6 +172,11 @@ class Registry:
         guessed = guess and not find_missing(self.file)
         remedy = f": pip install retinue-{plugin}, if that is its distribution" if guessed else ""
         return f'no plug-in "{plugin}" is installed{remedy}'
+
+    def _suspect_missing(self) -> str | None:
+        missing = ", ".join(find_missing(self.file))
+        source = f"{self.file.path} requires and that is not installed ({missing})"
+        return f"perhaps from a plug-in that {source}: retinue plugins sync" if missing else None
 
     def _failed(self, id: str) -> Plugin | None:
         """Return the plug-in of an id, if that is one that does not work."""

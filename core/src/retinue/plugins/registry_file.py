@@ -84,7 +84,7 @@ class RegistryFile:
     def local_files(self) -> dict[str, Path]:
         """Return the files of local plug-ins by id."""
         folder = self.path.parent if self.path else Path()
-        return {id: folder / local.path for id, local in self.table.local.items()}
+        return {id: (folder / local.path).resolve() for id, local in self.table.local.items()}
 
 
 def find_registry_file(start: Path | None = None) -> Path | None:

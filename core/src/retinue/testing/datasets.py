@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
-from torchvision import tv_tensors
 
 from retinue.api import Dataset, Sample
-from retinue.data.preparation import collate
+from retinue.build.samples import find_fault
+from retinue.data.batches import collate
 from retinue.testing.processes import run_elsewhere
 from retinue.testing.rule import NotApplicable, require, rule
 from retinue.testing.subject import Subject
@@ -31,31 +30,18 @@ def samples_are_what_it_says(subject: Subject) -> None:
     require(len(dataset) > 0, "it has no samples: give the case parameters that lead to some")
     for index in pick(dataset):
         sample = dataset[index]
-        _check_picture(subject, dataset, sample)
-        _check_target(subject, dataset, sample, index)
+        fault = find_fault(sample, dataset.info)
+        require(fault is None, str(fault))
+        _check_target(dataset, sample, index)
         if "mask" in sample:
-            _check_mask(subject, dataset, sample)
+            _check_mask(dataset, sample)
     require(
         dataset.labels is None or len(dataset.labels) == len(dataset),
         "give `labels` one label for each sample, or leave them out",
     )
 
 
-def _check_picture(subject: Subject, dataset: Dataset, sample: Sample) -> None:
-    image, info = sample.get("image"), dataset.info
-    require(
-        isinstance(image, tv_tensors.Image) and image.dtype == torch.uint8 and image.ndim == 3,
-        "give `image` as a tv_tensors.Image, uint8, C x H x W",
-    )
-    assert isinstance(image, Tensor)
-    require(
-        image.shape[0] == info.channels and info.image_size in (None, tuple(image.shape[1:])),
-        f"a picture is {list(image.shape)} and `info` says channels = {info.channels}, image_size = "
-        f"{info.image_size}: make them agree (None where sizes differ)",
-    )
-
-
-def _check_target(subject: Subject, dataset: Dataset, sample: Sample, index: int) -> None:
+def _check_target(dataset: Dataset, sample: Sample, index: int) -> None:
     classes, label, target = dataset.info.num_classes, sample.get("label"), sample.get("target")
     require(
         any(key in sample for key in ("label", "target", "mask")),
@@ -80,17 +66,8 @@ def _check_target(subject: Subject, dataset: Dataset, sample: Sample, index: int
         )
 
 
-def _check_mask(subject: Subject, dataset: Dataset, sample: Sample) -> None:
+def _check_mask(dataset: Dataset, sample: Sample) -> None:
     mask, classes = sample["mask"], dataset.info.num_classes
-    require(
-        isinstance(mask, tv_tensors.Mask) and mask.dtype in (torch.uint8, torch.int64),
-        "give `mask` as a tv_tensors.Mask, uint8 or int64: other tensors no transform moves",
-    )
-    require(
-        mask.shape == sample["image"].shape[1:],
-        f"a mask is {list(mask.shape)} and its picture {list(sample['image'].shape)}: give masks of "
-        "H x W, of the picture's size",
-    )
     odd = sorted(set(mask.unique().tolist()) - {*range(classes or 256), dataset.info.ignore_index})
     require(
         not odd,

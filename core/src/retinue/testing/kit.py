@@ -113,23 +113,31 @@ class _Bench:
     def prepare(self, case: Case, rule: Rule) -> Try:
         def attempt(make_folder: MakeFolder) -> None:
             __tracebackhide__ = True
-            if rule.name in case.exempt:
-                raise NotApplicable(case.exempt[rule.name])
-            if self.subject is None or self.subject.case is not case:
-                self.subject, self.told = Subject(case, self.plugin, self.registry, make_folder), {}
             try:
-                rule.check(self.subject)
-            except NotApplicable:
-                raise
-            except (Violation, RetinueError) as broken:
-                self._refuse_twice(broken, rule)
-                raise Violation(f"{self.subject.name}: {broken}") from broken
-            except Exception as error:
-                self._refuse_twice(error, rule)
-                error.add_note(f"{self.subject.name} fails where this is tested: {rule.check.__doc__}")
-                raise
+                self._apply(case, rule, make_folder)
+            except NotApplicable as error:
+                # `pytest -rs` prints reasons without the names of tests.
+                raise NotApplicable(f"{rule.name}: {error}") from error
 
         return attempt
+
+    def _apply(self, case: Case, rule: Rule, make_folder: MakeFolder) -> None:
+        __tracebackhide__ = True
+        if rule.name in case.exempt:
+            raise NotApplicable(case.exempt[rule.name])
+        if self.subject is None or self.subject.case is not case:
+            self.subject, self.told = Subject(case, self.plugin, self.registry, make_folder), {}
+        try:
+            rule.check(self.subject)
+        except NotApplicable:
+            raise
+        except (Violation, RetinueError) as broken:
+            self._refuse_twice(broken, rule)
+            raise Violation(f"{self.subject.name}: {broken}") from broken
+        except Exception as error:
+            self._refuse_twice(error, rule)
+            error.add_note(f"{self.subject.name} fails where this is tested: {rule.check.__doc__}")
+            raise
 
     def _refuse_twice(self, error: Exception, rule: Rule) -> None:
         """What fails many rules at once is told by the first of them."""

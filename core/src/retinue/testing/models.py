@@ -92,6 +92,8 @@ def state_dict_round_trips(subject: Subject) -> None:
     """Weights put into a model of other random weights make the same model of it."""
     first: nn.Module = subject.build()
     image = draw_pictures(subject.case, PAIR)
+    # A lazy layer has weights once it has seen a picture.
+    _evaluate(first, image)
     with torch.no_grad():
         for value in first.state_dict().values():
             # Running means and the like must be in there too.

@@ -11,8 +11,8 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import Batch, BatchTransform, Draws, KeyedTransform, Sample
+from retinue.data.batches import collate
 from retinue.data.keys import preserve_generators, seed_generators
-from retinue.data.preparation import collate
 from retinue.testing.alignment import compare
 from retinue.testing.case import Case
 from retinue.testing.inputs import COUNT, draw_photo, draw_pictures, draw_scene

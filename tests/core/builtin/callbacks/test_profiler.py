@@ -76,7 +76,7 @@ def test_an_error_in_the_window_is_the_one_that_is_told(
     train: Train, local_plugin: Callable[[str], None], tmp_path: Path
 ) -> None:
     local_plugin(SPY)
-    with pytest.raises(TrainingError, match="spy .* failed in step: ZeroDivisionError: in the callback"):
+    with pytest.raises(TrainingError, match=r"spy .* failed in step: ZeroDivisionError: in the callback"):
         train(window(5, 6, {"use": "spy", "fail": 7}))
     assert steps(tmp_path / "run") == 2
 

@@ -26,10 +26,10 @@ LARGEST, BINS = 160, 64
 class TensorBoard(Callback):
     """Writes TensorBoard events beside metrics.jsonl.
 
-    At the start: the spec, the model's graph and the first batch with its labels or masks. By epoch: scalars,
-    predictions on validation samples, histograms, confusion matrices and a table of the values of each class. At the
-    end: hyperparameters with the last epoch's values. Under FSDP no process has the whole model: there is no graph,
-    there are no predictions and no histograms.
+    At the start: the spec and the first batch with its labels or masks; after the first epoch the model's graph. By
+    epoch: scalars, predictions on validation samples, histograms, confusion matrices and a table of the values of each
+    class. At the end: hyperparameters with the last epoch's values. Under FSDP no process has the whole model: there
+    is no graph, there are no predictions and no histograms.
 
     Args:
         pictures: how many samples to draw of the first batch and of the predictions; 0 for none.
