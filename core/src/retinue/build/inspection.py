@@ -23,9 +23,10 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 from retinue.build.builder import Builder
+from retinue.build.loaders import build_loader, choose_path
 from retinue.build.made_up import MadeUpData, open_readable
 from retinue.build.rehearsal import FAILURES, blame_given_shapes, rehearse_sections
-from retinue.build.sections import Section, build_loader, choose_path
+from retinue.build.sections import Section
 from retinue.build.trainer import Parts, build_metrics, build_parts
 from retinue.data.batches import collate, describe_sample
 from retinue.data.workers import Workers
