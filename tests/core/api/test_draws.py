@@ -43,3 +43,11 @@ def test_draws_are_uniform_and_apart_from_those_of_neighbours() -> None:
     pairs = torch.stack([first[1:], second[1:], first[:-1]])
     assert (torch.corrcoef(pairs) - torch.eye(3)).abs().max() < 4 / COUNT**0.5
     assert set(make(*range(COUNT)).integers(-1, 3).tolist()) == {-1, 0, 1, 2}
+
+
+def test_a_table_has_the_rows_of_as_many_calls() -> None:
+    keys = np.arange(5, dtype=np.uint64)
+    table, calls = Draws(keys), Draws(keys)
+    rows = np.stack([calls.uniform().numpy() for _ in range(3)])
+    assert np.array_equal(table.table(3), rows)
+    assert torch.equal(table.uniform(), calls.uniform())

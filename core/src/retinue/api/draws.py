@@ -48,10 +48,20 @@ class Draws:
         """Return a whole number from low, ..., high - 1 for each sample: int64, N, on the CPU."""
         return torch.from_numpy(low + np.floor((high - low) * self._next()).astype(np.int64))
 
+    def table(self, count: int) -> npt.NDArray[np.float64]:
+        """Return `count` x N numbers from [0, 1): the rows are what as many calls of `uniform` would give."""
+        states = self._state + _STEP * np.arange(1, count + 1, dtype=np.uint64)[:, None]
+        self._state = states[-1]
+        return _scale(states)
+
     def _next(self) -> npt.NDArray[np.float64]:
         self._state = self._state + _STEP
-        # 53 bits fill a float64's mantissa.
-        return (mix_bits(self._state) >> np.uint64(11)) * np.float64(2**-53)
+        return _scale(self._state)
+
+
+def _scale(states: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+    # 53 bits fill a float64's mantissa.
+    return (mix_bits(states) >> np.uint64(11)) * np.float64(2**-53)
 
 
 def mix_bits(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -23,6 +23,9 @@ from retinue.builtin.transforms.guard import Guard
 ANY = Guard("")
 """Asks for nothing."""
 
+TRIES = 10
+"""How often torchvision draws a rectangle anew that does not fit."""
+
 Parameters = dict[str, Any]
 Numbers = NDArray[np.float64]
 
@@ -151,7 +154,7 @@ def draw_sides(
     ratio: tuple[float, float],
     fits: Callable[[Numbers, Numbers], NDArray[np.bool_]],
 ) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
-    """Return the sides of a rectangle for each sample, and whether it fits: of ten tries the first that does.
+    """Return the sides of a rectangle for each sample, and whether it fits: of all tries the first that does.
 
     Args:
         area: of the picture.
@@ -159,19 +162,15 @@ def draw_sides(
         ratio: least and greatest first side by second, uniform in its logarithm.
         fits: says of each pair of sides whether it can be taken.
     """
-    own = fork(draws)
-    first, second = np.zeros((2, len(draws)))
-    found = np.zeros(len(draws), dtype=bool)
+    numbers = fork(draws).table(2 * TRIES)
     low, high = math.log(ratio[0]), math.log(ratio[1])
-    for _ in range(10):
-        areas, ratios = area * own.uniform(*scale).numpy(), np.exp(own.uniform(low, high).numpy())
-        sides = np.rint(np.sqrt(areas * ratios)), np.rint(np.sqrt(areas / ratios))
-        taken = fits(*sides) & ~found
-        first, second = np.where(taken, sides[0], first), np.where(taken, sides[1], second)
-        found |= taken
-        if found.all():
-            break
-    return first, second, found
+    areas = area * (scale[0] + (scale[1] - scale[0]) * numbers[::2])
+    ratios = np.exp(low + (high - low) * numbers[1::2])
+    first, second = np.rint(np.sqrt(areas * ratios)), np.rint(np.sqrt(areas / ratios))
+    fit = fits(first, second)
+    taken = fit.argmax(axis=0), np.arange(len(draws))
+    found: NDArray[np.bool_] = np.asarray(fit.any(axis=0))
+    return first[taken], second[taken], found
 
 
 def draw_offsets(draws: Draws, room: Numbers) -> Numbers:
