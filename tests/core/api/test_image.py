@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 from torchvision import tv_tensors
 
 from retinue.api import read_image
@@ -279,3 +279,27 @@ def test_values_without_a_range_are_refused_and_not_made_black_or_white(tmp_path
     file = save(tmp_path / "x.tif", values)
     with pytest.raises(DataError, match="no fixed range; save it with 8 or 16 bits"):
         read_image(file)
+
+
+@pytest.mark.parametrize(
+    ("shortest_side", "size"),
+    [(None, (96, 128)), (49, (96, 128)), (48, (48, 64)), (37, (48, 64)), (36, (36, 48)), (12, (12, 16)), (1, (12, 16))],
+)
+def test_a_jpeg_is_decoded_as_small_as_told(shortest_side: int | None, size: tuple[int, int], tmp_path: Path) -> None:
+    ramp = np.linspace(0, 255, 96 * 128 * 3).reshape(96, 128, 3).astype(np.uint8)
+    Image.fromarray(ramp).save(tmp_path / "ramp.jpg", quality=95)
+    image = read_image(tmp_path / "ramp.jpg", shortest_side=shortest_side)
+    assert image.shape == (3, *size)
+    whole = read_image(tmp_path / "ramp.jpg").float()
+    shrunk = torch.nn.functional.interpolate(whole[None], size, mode="area")[0]
+    assert (image.float() - shrunk).abs().mean() < 2
+
+
+def test_all_but_ordinary_jpegs_are_decoded_whole(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (128, 96), "red")
+    picture.save(tmp_path / "red.png")
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    picture.save(tmp_path / "turned.jpg", exif=turned)
+    assert read_image(tmp_path / "red.png", shortest_side=12).shape == (3, 96, 128)
+    assert read_image(tmp_path / "turned.jpg", shortest_side=12).shape == (3, 128, 96)

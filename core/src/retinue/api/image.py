@@ -19,7 +19,7 @@ DECODED = {1: ("Gray",), 3: ("Gray", "YCbCr", "RGB")}
 """By the channels that are asked for, the colour spaces of JPEG of which Pillow and libjpeg make the same pixels."""
 
 
-def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
+def read_image(path: str | Path, channels: int = 3, shortest_side: int | None = None) -> tv_tensors.Image:
     """Decode a picture whatever the file holds: palette, grey, 16 bit, RGBA, CMYK, an EXIF turn.
 
     Transparency is dropped, and 16 bits become the upper 8 of them. JPEG is decoded by libjpeg-turbo straight into
@@ -28,6 +28,8 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     Args:
         path: any format that Pillow reads; of an animation, the first frame.
         channels: 3 for RGB, 1 for grey.
+        shortest_side: decode an ordinary JPEG at the smallest of 1/2, 3/8, 1/4 and 1/8 of its size that leaves the
+            shorter side as long as this, which is faster and gives other pixels; all else is decoded whole.
 
     Returns:
         uint8, channels x H x W.
@@ -38,7 +40,7 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     """
     try:
         with open(path, "rb") as stream:
-            pixels = _decode_jpeg(stream, channels)
+            pixels = _decode_jpeg(stream, channels, shortest_side)
             if pixels is None:
                 stream.seek(0)
                 with Image.open(stream) as file:
@@ -54,7 +56,7 @@ def read_image(path: str | Path, channels: int = 3) -> tv_tensors.Image:
     return tv_tensors.Image(torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1))
 
 
-def _decode_jpeg(stream: BufferedReader, channels: int) -> npt.NDArray[np.uint8] | None:
+def _decode_jpeg(stream: BufferedReader, channels: int, shortest_side: int | None) -> npt.NDArray[np.uint8] | None:
     """Return the pixels of an ordinary JPEG, H x W x channels; None of all else, which is left to Pillow."""
     if not stream.peek(3).startswith(b"\xff\xd8\xff"):
         return None
@@ -63,7 +65,10 @@ def _decode_jpeg(stream: BufferedReader, channels: int) -> npt.NDArray[np.uint8]
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if space not in DECODED[channels] or _is_special(data, height * width):
             return None
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB" if channels == 3 else "GRAY")
+        # Scales above a half are no faster than decoding whole.
+        shrinks = shortest_side is not None and min(height, width) >= 2 * shortest_side
+        scale = {"min_height": shortest_side, "min_width": shortest_side, "min_factor": 2} if shrinks else {}
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB" if channels == 3 else "GRAY", **scale)
     except ValueError:
         return None
     return pixels

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import MinLen
+from annotated_types import Ge, MinLen
 
 from retinue.api import DataInfo, Dataset, Sample, read_image
 from retinue.builtin.datasets.folder import (
@@ -40,6 +40,8 @@ class ImageFolder(Dataset):
             that lacks one of the training classes needs it. A listed class may have no folder; a folder that
             is not listed is an error.
         channels: 3 for RGB, 1 for grey.
+        shortest_side: decode JPEG at the smallest of 1/2, 3/8, 1/4 and 1/8 of its size that leaves the shorter side as
+            long as this: faster for large photographs, with slightly other pixels. `predict` decodes whole.
 
     Raises:
         DataError: a folder is missing, or a class has no picture.
@@ -48,9 +50,14 @@ class ImageFolder(Dataset):
     labels: list[int]
 
     def __init__(
-        self, root: Path, classes: Annotated[list[str], MinLen(1)] | None = None, channels: Literal[1, 3] = 3
+        self,
+        root: Path,
+        classes: Annotated[list[str], MinLen(1)] | None = None,
+        channels: Literal[1, 3] = 3,
+        shortest_side: Annotated[int, Ge(1)] | None = None,
     ) -> None:
         self.root = root = require_folder(root)
+        self.shortest_side = shortest_side
         folders = _class_folders(root) if classes is None else _listed_folders(root, classes)
         names = folders if classes is None else classes
         self.paths: list[str] = []
@@ -69,7 +76,8 @@ class ImageFolder(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         path = self.paths[index]
-        return {"image": read_image(path, self.info.channels), "label": self.labels[index], "path": path}
+        image = read_image(path, self.info.channels, self.shortest_side)
+        return {"image": image, "label": self.labels[index], "path": path}
 
     def files(self, index: int) -> list[str]:
         return [self.paths[index]]
