@@ -86,7 +86,7 @@ BAD = {
     "misregisters": Bad(
         f'{HOOK}register("net", "retinue_misregisters.parts:build")',
         "broken",
-        "missing 1 required keyword-only argument: 'summary'",
+        'model "net": the summary is one line of text',
         'disabled = ["misregisters"]',
     ),
 }
