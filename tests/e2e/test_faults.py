@@ -324,10 +324,10 @@ def mount(*arguments: object) -> None:
 
 @pytest.fixture
 def small_disk(workspace: Path) -> Iterator[Path]:
-    """A disk of 400 kB."""
+    """A disk of 600 kB."""
     place = Path("disk")
     place.mkdir()
-    mount("-t", "tmpfs", "-o", "size=400k", "tmpfs", place)
+    mount("-t", "tmpfs", "-o", "size=600k", "tmpfs", place)
     yield place
     # What is read of it may still be in memory.
     subprocess.run(["umount", "--lazy", workspace / place], check=True)
