@@ -78,6 +78,8 @@ from torch import nn
 
 
 def fill_disk(run):
+    # A checkpoint that is being written would fail, or one that makes room for it would go.
+    time.sleep(0.5)
     with (run.directory / "ballast").open("wb", buffering=0) as file:
         try:
             while True:
