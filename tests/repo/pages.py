@@ -10,6 +10,17 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PLUGIN_GUIDE = ROOT / "docs" / "how-to" / "write-a-plugin.md"
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("core/*.md"), *ROOT.glob("plugins/*/*.md"), *ROOT.glob("docs/**/*.md")]
+SMALL = """
+spec = 1
+name = "small"
+data.train = { use = "digits", split = { fraction = 0.8 } }
+data.val = { use = "digits", split = { fraction = 0.8 } }
+model = "mlp"
+optimizer = { use = "sgd", lr = 0.1 }
+train.steps = 2
+log.tensorboard = false
+"""
+"""A spec that lines of a page are added to."""
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

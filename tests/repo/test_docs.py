@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from packaging.requirements import Requirement
-from pages import FENCE, PAGES, PLUGIN_GUIDE, README, ROOT, Block, all_blocks, read_blocks
+from pages import FENCE, PAGES, PLUGIN_GUIDE, README, ROOT, SMALL, Block, all_blocks, read_blocks
 from torch.distributed.run import get_args_parser
 
 import retinue
@@ -22,17 +22,6 @@ from retinue.plan import make_plan
 from retinue.plugins.registry import Registry
 from retinue.plugins.registry_file import RegistryFile
 from retinue.spec.loading import load_spec
-
-SMALL = """
-spec = 1
-name = "small"
-data.train = { use = "digits", split = { fraction = 0.8 } }
-data.val = { use = "digits", split = { fraction = 0.8 } }
-model = "mlp"
-optimizer = { use = "sgd", lr = 0.1 }
-train.steps = 2
-log.tensorboard = false
-"""
 
 
 def workspace_registry() -> Registry:

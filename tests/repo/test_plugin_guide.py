@@ -7,20 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from pages import PLUGIN_GUIDE, ROOT, Block, read_blocks
+from pages import PLUGIN_GUIDE, ROOT, SMALL, Block, read_blocks
 
 import retinue
-
-SMALL = """
-spec = 1
-name = "small"
-data.train = { use = "digits", split = { fraction = 0.8 } }
-data.val = { use = "digits", split = { fraction = 0.8 } }
-model = "mlp"
-optimizer = { use = "sgd", lr = 0.1 }
-train.steps = 2
-log.tensorboard = false
-"""
 
 
 def local_plugins() -> list[tuple[Block, Block]]:

@@ -23,13 +23,12 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 from retinue.build.builder import Builder
-from retinue.build.loaders import build_loader, choose_path
+from retinue.build.loaders import build_order, choose_path
 from retinue.build.made_up import MadeUpData, open_readable
 from retinue.build.rehearsal import FAILURES, blame_given_shapes, rehearse_sections
 from retinue.build.sections import Section
 from retinue.build.trainer import Parts, build_metrics, build_parts
 from retinue.data.batches import collate, describe_sample
-from retinue.data.workers import Workers
 from retinue.engine.devices import scale_image
 from retinue.engine.distributed import Group
 from retinue.engine.execution import recompute_blocks, set_precision
@@ -91,7 +90,7 @@ def _count_steps(plan: Plan, train: Section | None) -> dict[str, int]:
     steps, epochs = plan.spec.train.steps, plan.spec.train.epochs or 0
     if train is None:
         return {} if steps is None else {"steps": steps}
-    batches = len(build_loader(plan, train, Workers(), CPU, Group(), learnt=True))
+    batches = len(build_order(plan, train, Group(), learnt=True))
     return {"steps": steps or epochs * batches, "steps in an epoch": batches}
 
 

@@ -72,18 +72,7 @@ def build_loader(
         DataError: with `drop_last` there would be none.
         SpecError: they cannot be made on the path that the spec asks for.
     """
-    data, seed = plan.spec.data, plan.spec.seed
-    order = EpochBatches(
-        size=len(section.dataset),
-        batch_size=data.batch_size,
-        seed=seed,
-        learnt=learnt,
-        drop_last=data.drop_last and learnt,
-        process=group.rank,
-        processes=group.size,
-    )
-    if len(order) == 0:
-        raise DataError(f"data.batch_size is {data.batch_size}, of {order.size} samples drop_last leaves none")
+    order = build_order(plan, section, group, learnt)
     samples = prepare_samples(plan, section, device)
     tensors, reason = choose_path(plan, section)
     loader = (
@@ -93,6 +82,27 @@ def build_loader(
     )
     logger.info("data.%s: %s path, %s", section.name, loader.path, reason)
     return loader
+
+
+def build_order(plan: Plan, section: Section, group: Group, learnt: bool) -> EpochBatches:
+    """Say which samples each batch of a section holds.
+
+    Raises:
+        DataError: with `drop_last` there would be none.
+    """
+    data = plan.spec.data
+    order = EpochBatches(
+        size=len(section.dataset),
+        batch_size=data.batch_size,
+        seed=plan.spec.seed,
+        learnt=learnt,
+        drop_last=data.drop_last and learnt,
+        process=group.rank,
+        processes=group.size,
+    )
+    if len(order) == 0:
+        raise DataError(f"data.batch_size is {data.batch_size}, of {order.size} samples drop_last leaves none")
+    return order
 
 
 def choose_path(plan: Plan, section: Section) -> tuple[Batch | None, str]:

@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision import tv_tensors
 
-from retinue.api import Batch, Draws, KeyedTransform, Sample
+from retinue.api import Draws
 from retinue.builtin.transforms.guard import Guard
-from retinue.builtin.transforms.keyed import Numbers, draw_offsets, draw_sides, place
+from retinue.builtin.transforms.keyed import Numbers, PictureTransform, draw_offsets, draw_sides, place
 
 
 @dataclass(frozen=True)
-class Erasing(KeyedTransform):
+class Erasing(PictureTransform):
     """Covers a rectangle of each picture; masks stay as they are.
 
     Attributes:
@@ -29,16 +28,7 @@ class Erasing(KeyedTransform):
     ratio: tuple[float, float]
     value: list[float] | None
 
-    def transform(self, sample: Sample, draws: Draws) -> Sample:
-        self.guard.check(sample)
-        image = sample["image"]
-        return {**sample, "image": tv_tensors.wrap(self._erase(image[None], draws)[0], like=image)}
-
-    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
-        self.guard.check(batch)
-        return {**batch, "image": tv_tensors.wrap(self._erase(batch["image"], draws), like=batch["image"])}
-
-    def _erase(self, images: Tensor, draws: Draws) -> Tensor:
+    def change_pictures(self, images: Tensor, draws: Draws) -> Tensor:
         rows, columns = images.shape[-2:]
         chosen = draws.uniform().numpy() < self.p
         heights, widths, found = draw_sides(

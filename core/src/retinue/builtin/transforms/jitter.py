@@ -9,18 +9,17 @@ from itertools import product
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from retinue.api import Batch, Draws, KeyedTransform, Sample
+from retinue.api import Draws
 from retinue.builtin.transforms.guard import Guard
-from retinue.builtin.transforms.keyed import Parameters, place
+from retinue.builtin.transforms.keyed import Parameters, PictureTransform, place
 
 FACTORS = ("brightness", "contrast", "saturation", "hue")
 
 
-class ColorJitter(KeyedTransform):
+class ColorJitter(PictureTransform):
     """Acts on uint8 pictures.
 
     Attributes:
@@ -41,16 +40,7 @@ class ColorJitter(KeyedTransform):
             for n, order in enumerate(orders)
         ]
 
-    def transform(self, sample: Sample, draws: Draws) -> Sample:
-        self.guard.check(sample)
-        image = sample["image"]
-        return {**sample, "image": tv_tensors.wrap(self._jitter(image[None], draws)[0], like=image)}
-
-    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
-        self.guard.check(batch)
-        return {**batch, "image": tv_tensors.wrap(self._jitter(batch["image"], draws), like=batch["image"])}
-
-    def _jitter(self, images: Tensor, draws: Draws) -> Tensor:
+    def change_pictures(self, images: Tensor, draws: Draws) -> Tensor:
         drawn, changed = self.draw(draws), images.as_subclass(Tensor)
         acting = [(number, name) for number, name in enumerate(FACTORS) if getattr(self.act, name) is not None]
         for turn, (number, name) in product(range(len(FACTORS)), acting):

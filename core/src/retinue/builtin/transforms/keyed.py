@@ -44,6 +44,25 @@ class Fixed(KeyedTransform, ABC):
         return self(batch)
 
 
+class PictureTransform(KeyedTransform, ABC):
+    """Changes pictures and nothing else; a sample is a batch of one."""
+
+    guard: Guard
+
+    @abstractmethod
+    def change_pictures(self, images: Tensor, draws: Draws) -> Tensor:
+        """Return pictures N x C x H x W changed, each by its own numbers."""
+
+    def transform(self, sample: Sample, draws: Draws) -> Sample:
+        self.guard.check(sample)
+        image = sample["image"]
+        return {**sample, "image": tv_tensors.wrap(self.change_pictures(image[None], draws)[0], like=image)}
+
+    def transform_batch(self, batch: Batch, draws: Draws) -> Batch:
+        self.guard.check(batch)
+        return {**batch, "image": tv_tensors.wrap(self.change_pictures(batch["image"], draws), like=batch["image"])}
+
+
 class Plain(Fixed):
     """A transform of torchvision that has no parameters to draw.
 
