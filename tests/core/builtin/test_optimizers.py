@@ -10,7 +10,7 @@ from retinue.builtin import optimizers
 from retinue.errors import SpecError
 
 TORCH = {
-    optimizers.sgd: optim.SGD,
+    optimizers.sgd: partial(optim.SGD, fused=True),
     optimizers.adam: partial(optim.Adam, fused=True),
     optimizers.adamw: partial(optim.AdamW, fused=True),
     optimizers.nadam: optim.NAdam,
@@ -72,6 +72,24 @@ def test_a_parameter_may_join_later(factory: Callable[..., optim.Optimizer]) -> 
         (early.square().sum() + (late.square().sum() if step >= 2 else 0)).backward()
         optimizer.step()
     assert not torch.equal(late, torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("dampening", [0.0, 0.5])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_that_joins_later_is_torchs(dampening: float, nesterov: bool) -> None:
+    if nesterov and dampening:
+        pytest.skip("torch takes no dampening with nesterov")
+    settings = {"lr": 0.1, "momentum": 0.9, "dampening": dampening, "nesterov": nesterov}
+    found = []
+    for make in (optimizers.sgd, optim.SGD):
+        early, late = (torch.nn.Parameter(torch.linspace(1, 2, 4)) for _ in range(2))
+        optimizer = make([{"params": [early]}, {"params": [late], "lr": 0.01}], **settings)
+        for step in range(5):
+            optimizer.zero_grad()
+            (early.square().sum() + (late.square().sum() if step >= 2 else 0)).backward()
+            optimizer.step()
+        found.append(torch.cat([early, late]).detach())
+    torch.testing.assert_close(*found)
 
 
 def test_sgd_wants_a_rate() -> None:

@@ -78,6 +78,16 @@ def test_each_layer_learns_slower_than_the_next() -> None:
         group_parameters(model, nn.Identity(), [], 0.5, None)
 
 
+def test_what_never_learns_is_in_no_group() -> None:
+    model = Net()
+    model.fc.bias.requires_grad_(False)
+    freezing = Freezing(model, [FreezeRule("stem.0.*", None), FreezeRule("stem.1.*", 3)])
+    (group,) = group_parameters(model, nn.Identity(), [], None, None, freezing.never)
+    learners = {id(parameter) for parameter in group["params"]}
+    names = {name for name, parameter in model.named_parameters() if id(parameter) in learners}
+    assert names == {"stem.1.weight", "stem.1.bias", "fc.weight"}
+
+
 def test_one_group_where_nothing_is_said() -> None:
     loss = nn.Linear(1, 1)
     (group,) = group_parameters(Net(), loss, [], None, None)

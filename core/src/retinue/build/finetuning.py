@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from retinue.api import Run, Task
+from retinue.api import Task
 from retinue.build.builder import Builder
 from retinue.engine.finetuning import FreezeRule, Freezing, GroupRule, group_parameters
 from retinue.engine.weights import read_weights, transfer_weights
@@ -20,23 +20,21 @@ from retinue.validation import closest
 logger = logging.getLogger("retinue")
 
 
-def group_learners(builder: Builder, task: Task) -> list[dict[str, Any]]:
-    """Return the parameters in groups of equal settings."""
+def group_learners(builder: Builder, task: Task, freezing: Freezing) -> list[dict[str, Any]]:
+    """Return the parameters that learn, in groups of equal settings."""
     table = builder.plan.spec.finetune or FinetuneTable()
     rules = [GroupRule(group.match, group.lr, group.weight_decay) for group in table.groups]
     lr = builder.plan.optimizer.parameters.get("lr")
     # Losses may learn, and tasks beside them.
     others = nn.ParameterList(value for name, value in task.named_parameters() if not name.startswith("model."))
-    return group_parameters(task.model, others, rules, table.layer_decay, lr)
+    return group_parameters(task.model, others, rules, table.layer_decay, lr, freezing.never)
 
 
-def build_freezing(builder: Builder, run: Run) -> Freezing:
+def build_freezing(builder: Builder, model: nn.Module, steps_per_epoch: int) -> Freezing:
     """Return what does not learn, and until when."""
     table = builder.plan.spec.finetune or FinetuneTable()
-    rules = [
-        FreezeRule(rule.match, rule.until.steps(run.steps_per_epoch) if rule.until else None) for rule in table.freeze
-    ]
-    return Freezing(run.task.model, rules)
+    rules = [FreezeRule(rule.match, rule.until.steps(steps_per_epoch) if rule.until else None) for rule in table.freeze]
+    return Freezing(model, rules)
 
 
 def load_earlier_weights(plan: Plan, model: nn.Module) -> None:

@@ -36,6 +36,7 @@ from retinue.engine.averaging import AveragedWeights
 from retinue.engine.devices import select_device
 from retinue.engine.distributed import Group
 from retinue.engine.execution import recompute_blocks, set_precision
+from retinue.engine.finetuning import Freezing
 from retinue.engine.history import History
 from retinue.engine.learner import Learner
 from retinue.engine.meters import Meter
@@ -74,7 +75,9 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
     loader = build_loader(plan, train, workers, device, group, learnt=True)
     rehearse_lone(task, parts.examples["train"], loader.order, spec.train.accumulate, device)
     fill(task.model)
-    learner = build_learner(builder, prepare_task(plan, task, group, device), group, device)
+    parallel = prepare_task(plan, task, group, device)
+    freezing = build_freezing(builder, task.model, len(loader))
+    learner = build_learner(builder, parallel, freezing, group, device)
     total = spec.train.steps or (spec.train.epochs or 0) * len(loader)
     run = Run(
         name=spec.name,
@@ -99,7 +102,7 @@ def build_trainer(plan: Plan, directory: RunDirectory, group: Group, fill: Fill)
         val=build_loader(plan, val, workers, device, group, learnt=False) if val else None,
         seed=spec.seed,
         mixing=train.mixing,
-        freezing=build_freezing(builder, run),
+        freezing=freezing,
         schedule=build_schedule(builder, run),
         train_meter=meters["train"],
         val_meter=meters["val"],
@@ -188,10 +191,12 @@ def prepare_task(plan: Plan, task: Task, group: Group, device: torch.device) -> 
     return parallel
 
 
-def build_learner(builder: Builder, parallel: Parallel, group: Group, device: torch.device) -> Learner:
+def build_learner(
+    builder: Builder, parallel: Parallel, freezing: Freezing, group: Group, device: torch.device
+) -> Learner:
     """Build the optimizer and what belongs to its steps."""
     spec = builder.plan.spec
-    optimizer: Optimizer = builder.build(builder.plan.optimizer, params=group_learners(builder, parallel.task))
+    optimizer: Optimizer = builder.build(builder.plan.optimizer, params=group_learners(builder, parallel.task, freezing))
     if any("lr" not in settings for settings in optimizer.param_groups):
         label = builder.plan.optimizer.component.label
         raise PluginError(f"{label} has no lr in its parameter groups, which schedules change and records show")

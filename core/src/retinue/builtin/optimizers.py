@@ -1,6 +1,4 @@
-"""torch.optim's optimizers by name, with torch's defaults, but for one kernel for all parameters in Adam and AdamW.
-
-That of SGD fails where a parameter gets its first gradient later than others: where one thaws, or a path is dropped.
+"""torch.optim's optimizers by name, with torch's defaults, but for one kernel for all parameters in SGD, Adam and AdamW.
 
 LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone: they fit no plain loop or not every model."""
 
@@ -8,6 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import torch
 from annotated_types import Ge, Gt, Interval
 from torch import optim
 
@@ -41,7 +40,14 @@ def sgd(
     """
     if nesterov and (momentum == 0 or dampening != 0):
         raise SpecError([Problem("nesterov needs a momentum above 0 and no dampening")])
-    return optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov)
+    # A momentum that begins at 0 is a first step that is not dampened.
+    fused = _is_fusible(params) if momentum == 0 or dampening == 0 else None
+    optimizer = optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov, fused=fused)
+    if fused and momentum:
+        # The kernel fails where a parameter gets its first gradient later than others: it thaws, or a path is dropped.
+        for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def adam(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -41,6 +41,7 @@ class Freezing:
 
     Attributes:
         fixed: parameters that the model itself keeps from learning; no rule thaws them.
+        never: those, and all that are frozen for good.
     """
 
     def __init__(self, model: nn.Module, rules: Sequence[FreezeRule]) -> None:
@@ -56,6 +57,9 @@ class Freezing:
         if len(frozen) == len(dict(model.named_parameters())):
             reason = "finetune.freeze leaves" if rules else "the model has"
             raise TrainingError(f"{reason} no parameter that learns at the first step")
+        self.never = self.fixed | {
+            name for rule in rules if rule.until is None for name in match_names(model, rule.match)
+        }
         self.changes = {rule.until for rule in rules}
 
     def apply(self, step: int) -> None:
@@ -75,12 +79,18 @@ class Freezing:
 
 
 def group_parameters(
-    model: nn.Module, loss: nn.Module, rules: Sequence[GroupRule], layer_decay: float | None, lr: float | None
+    model: nn.Module,
+    loss: nn.Module,
+    rules: Sequence[GroupRule],
+    layer_decay: float | None,
+    lr: float | None,
+    never: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Return parameter groups for an optimizer, those with equal settings as one.
 
     Args:
         rules: of several that match a parameter, the first counts.
+        never: parameters that do not learn at all: an optimizer may keep values for each that it is given.
         layer_decay: the learning rate of each layer is that of the next one times this (Clark et al., ELECTRA, 2020).
         lr: of the optimizer; needed for `layer_decay`.
 
@@ -94,6 +104,8 @@ def group_parameters(
     layers = list(dict.fromkeys(layer_of(name) for name, _ in model.named_parameters()))
     groups: dict[tuple[tuple[str, float], ...], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if name in never:
+            continue
         settings: dict[str, float] = {}
         if layer_decay is not None and lr is not None:
             settings["lr"] = lr * layer_decay ** (len(layers) - 1 - layers.index(layer_of(name)))
