@@ -196,7 +196,8 @@ def build_learner(
 ) -> Learner:
     """Build the optimizer and what belongs to its steps."""
     spec = builder.plan.spec
-    optimizer: Optimizer = builder.build(builder.plan.optimizer, params=group_learners(builder, parallel.task, freezing))
+    parameters = group_learners(builder, parallel.task, freezing)
+    optimizer: Optimizer = builder.build(builder.plan.optimizer, params=parameters)
     if any("lr" not in settings for settings in optimizer.param_groups):
         label = builder.plan.optimizer.component.label
         raise PluginError(f"{label} has no lr in its parameter groups, which schedules change and records show")
