@@ -22,6 +22,7 @@ from retinue.build import (
     choose_section_workers,
 )
 from retinue.data.preparation import Preparation
+from retinue.engine.allocation import keep_freed_memory
 from retinue.engine.cam import Explanation, explain
 from retinue.engine.checkpoints import find_checkpoint, hash_file, load_weights, read_weights
 from retinue.engine.devices import select_device
@@ -175,6 +176,7 @@ class SavedRun:
         section = build_section(builder, split)
         check_agreement(self.learnt_from.info, section.dataset.info, split)
         warn_of_differences(self.directory, {"data": {split: describe_data(section.dataset)}})
+        keep_freed_memory()
         workers = choose_section_workers(self.plan, section, self.device, Group())
         loader = build_loader(self.plan, section, workers, self.device, Group(), learnt=False)
         with explain_faults():

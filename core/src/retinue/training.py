@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from retinue.build import build_trainer, load_earlier_weights
+from retinue.engine.allocation import keep_freed_memory
 from retinue.engine.checkpoints import find_checkpoint, load_state, load_weights, read_weights, restore_replaced
 from retinue.engine.devices import select_device
 from retinue.engine.distributed import Group, join_group
@@ -39,6 +40,7 @@ SAME_RUN: tuple[KeyPath, ...] = (
 def prepare_process(plan: Plan, group: Group) -> Iterator[None]:
     """While entered, this process is part of its group and computes as the spec says."""
     device, _ = select_device(plan.spec.train.device, group.local_rank)
+    keep_freed_memory()
     with join_group(group, uses_cuda=device.type == "cuda"), run_deterministically(plan.spec.train.deterministic):
         yield
 
