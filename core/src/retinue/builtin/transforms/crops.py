@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import Batch, Draws
-from retinue.builtin.transforms.keyed import Drawn, Parameters, change, draw_offsets, draw_sides, place
+from retinue.builtin.transforms.keyed import Drawn, Parameters, change, draw_rectangles, find_corners, place
 
 
 class Crop(Drawn):
@@ -62,20 +62,15 @@ class ResizedCrop(Drawn):
 
     def draw(self, draws: Draws, image: Tensor) -> list[Parameters]:
         rows, columns = image.shape[-2:]
-        widths, heights, found = draw_sides(
-            draws,
-            rows * columns,
-            self.act.scale,
-            self.act.ratio,
-            lambda w, h: (w > 0) & (w <= columns) & (h > 0) & (h <= rows),
-        )
         least, most = self.act.ratio
-        largest = round(min(rows, columns / least)), round(min(columns, rows * most))
-        heights, widths = np.where(found, heights, largest[0]), np.where(found, widths, largest[1])
-        tops, lefts = draw_offsets(draws, rows - heights), draw_offsets(draws, columns - widths)
-        tops = np.where(found, tops, (rows - largest[0]) // 2)
-        lefts = np.where(found, lefts, (columns - largest[1]) // 2)
-        boxes = np.stack([tops, lefts, heights, widths], axis=1).astype(int).tolist()
+        sides, places, found = draw_rectangles(
+            draws, rows * columns, self.act.scale, (1 / most, 1 / least), least=1, most=(rows, columns)
+        )
+        largest = np.array([[round(min(rows, columns / least))], [round(min(columns, rows * most))]])
+        sides = np.where(found, sides, largest)
+        middle = (np.array([[rows], [columns]]) - largest) // 2
+        corners = np.where(found, find_corners(places, sides, (rows, columns)), middle)
+        boxes = np.concatenate([corners, sides]).T.astype(int).tolist()
         return [dict(zip(("top", "left", "height", "width"), box, strict=True)) for box in boxes]
 
 

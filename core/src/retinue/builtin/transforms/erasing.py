@@ -11,7 +11,7 @@ from torch import Tensor
 
 from retinue.api import Draws
 from retinue.builtin.transforms.guard import Guard
-from retinue.builtin.transforms.keyed import Numbers, PictureTransform, draw_offsets, draw_sides, place
+from retinue.builtin.transforms.keyed import Numbers, PictureTransform, draw_rectangles, find_corners, place
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Erasing(PictureTransform):
     def change_pictures(self, images: Tensor, draws: Draws) -> Tensor:
         rows, columns = images.shape[-2:]
         chosen = draws.uniform().numpy() < self.p
-        heights, widths, found = draw_sides(
-            draws, rows * columns, self.scale, self.ratio, lambda h, w: (h < rows) & (w < columns)
+        sides, places, found = draw_rectangles(
+            draws, rows * columns, self.scale, self.ratio, least=0, most=(rows - 1, columns - 1)
         )
-        heights = heights * (chosen & found)
-        tops, lefts = draw_offsets(draws, rows - heights), draw_offsets(draws, columns - widths)
+        tops, lefts = find_corners(places, sides, (rows, columns))
+        heights, widths = sides * (chosen & found)
         covered = _span(tops, heights, rows)[:, None, :, None] & _span(lefts, widths, columns)[:, None, None, :]
         there = place(torch.from_numpy(covered), images)
         # On a CPU five times as fast as torch.where.

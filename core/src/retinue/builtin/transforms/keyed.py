@@ -161,37 +161,39 @@ def place(numbers: Tensor, like: Tensor) -> Tensor:
     return numbers.to(like.device, non_blocking=True)
 
 
-def fork(draws: Draws) -> Draws:
-    """Return draws of their own, for what calls them more or less often as the numbers are."""
-    return Draws(draws.integers(0, 2**53).numpy().astype(np.uint64))
-
-
-def draw_sides(
+def draw_rectangles(
     draws: Draws,
     area: int,
     scale: tuple[float, float],
     ratio: tuple[float, float],
-    fits: Callable[[Numbers, Numbers], NDArray[np.bool_]],
+    least: int,
+    most: tuple[int, int],
 ) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
-    """Return the sides of a rectangle for each sample, and whether it fits: of all tries the first that does.
+    """Return height and width of a rectangle for each sample, 2 x N, the first of all tries that fits; two numbers from
+    [0, 1) for its place, 2 x N; and whether it fits.
 
     Args:
         area: of the picture.
         scale: least and greatest part of it.
-        ratio: least and greatest first side by second, uniform in its logarithm.
-        fits: says of each pair of sides whether it can be taken.
+        ratio: least and greatest height by width, uniform in its logarithm.
+        least: height and width that fit.
+        most: greatest height, and greatest width, that fit.
     """
-    numbers = fork(draws).table(2 * TRIES)
+    numbers = draws.table(2 * TRIES + 2)
     low, high = math.log(ratio[0]), math.log(ratio[1])
-    areas = area * (scale[0] + (scale[1] - scale[0]) * numbers[::2])
-    ratios = np.exp(low + (high - low) * numbers[1::2])
-    first, second = np.rint(np.sqrt(areas * ratios)), np.rint(np.sqrt(areas / ratios))
-    fit = fits(first, second)
-    taken = fit.argmax(axis=0), np.arange(len(draws))
-    found: NDArray[np.bool_] = np.asarray(fit.any(axis=0))
-    return first[taken], second[taken], found
+    areas = area * (scale[0] + (scale[1] - scale[0]) * numbers[:TRIES])
+    ratios = np.exp(low + (high - low) * numbers[TRIES:-2])
+    sides = np.rint(np.sqrt(np.stack([areas * ratios, areas / ratios])))
+    fit = np.asarray(((sides >= least) & (sides <= np.reshape(most, (2, 1, 1)))).all(axis=0))
+    taken, samples = fit.argmax(axis=0), np.arange(len(draws))
+    return sides[:, taken, samples], numbers[-2:], fit[taken, samples]
 
 
-def draw_offsets(draws: Draws, room: Numbers) -> Numbers:
-    """Return whole numbers from 0 to `room`, both included."""
-    return np.floor(draws.uniform().numpy() * (room + 1))
+def find_corners(places: Numbers, sides: Numbers, size: tuple[int, int]) -> Numbers:
+    """Return where rectangles begin, 2 x N whole numbers: each place in pictures of a size is as likely.
+
+    Args:
+        places: numbers from [0, 1), 2 x N.
+        sides: height and width of the rectangles, 2 x N.
+    """
+    return np.floor(places * (np.reshape(size, (2, 1)) - sides + 1))

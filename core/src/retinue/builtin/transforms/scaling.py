@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
@@ -30,6 +31,9 @@ STATS: dict[Stats, tuple[tuple[float, ...], tuple[float, ...]]] = {
 The deviations near 0.20 that are often given for CIFAR are means of each picture's own, not those of the set.
 """
 
+NEAR = 2**20
+"""Values that a processor keeps near."""
+
 
 @dataclass(frozen=True)
 class Normalize(Fixed):
@@ -47,9 +51,17 @@ class Normalize(Fixed):
                 f"normalize has a mean and std for {len(self.mean)} channels, and this picture has {channels}: "
                 f"{remedy} the mean and std of {channels}"
             )
-        values = functional.to_dtype(image, torch.float32, scale=True)
-        own = image.dtype != torch.float32
-        return {**given, "image": functional.normalize(values, list(self.mean), list(self.std), inplace=own)}
+        return {**given, "image": tv_tensors.wrap(self._normalize(image.as_subclass(Tensor)), like=image)}
+
+    def _normalize(self, images: Tensor) -> Tensor:
+        """Compute what torchvision does, a few pictures at a time: what lies between stays in the processor's cache."""
+        mean, std = (torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (self.mean, self.std))
+        pictures = images.reshape(-1, *images.shape[-3:])
+        normalized = torch.empty(pictures.shape, device=images.device)
+        count = max(1, NEAR // pictures[0].numel()) if images.device.type == "cpu" else len(pictures)
+        for own, part in zip(torch.split(normalized, count), torch.split(pictures, count), strict=True):
+            torch.div(functional.to_dtype(part, torch.float32, scale=True) - mean, std, out=own)
+        return normalized.view(images.shape)
 
 
 def normalize(
