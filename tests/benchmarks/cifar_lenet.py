@@ -172,7 +172,7 @@ def run_hand_tuned(root: Path, augmented: bool, seed: int) -> float:
     windows = F.pad(train[0], (4, 4, 4, 4)).unfold(2, 32, 1).unfold(3, 32, 1)
     for _ in range(EPOCHS):
         losses = []
-        for chosen in torch.randperm(len(train[0])).split(BATCH):
+        for chosen in torch.split(torch.randperm(len(train[0])), BATCH):
             if augmented:
                 tops, lefts = torch.randint(9, (2, len(chosen)))
                 pictures = windows[chosen, :, tops, lefts]
@@ -186,7 +186,7 @@ def run_hand_tuned(root: Path, augmented: bool, seed: int) -> float:
             losses.append(loss.detach())
         print(f"loss: {torch.stack(losses).mean():.3f}")
     with torch.no_grad():
-        batches = zip(*(values.split(BATCH) for values in test), strict=True)
+        batches = zip(*(torch.split(values, BATCH) for values in test), strict=True)
         correct = [(net(normalize(pictures)).argmax(1) == labels).sum() for pictures, labels in batches]
     torch.save(net.state_dict(), root / "net.pth")
     return int(torch.stack(correct).sum()) / len(test[0])
