@@ -31,6 +31,7 @@ SCENES = [
     *(f'data.{part}={{ use = "digit-scenes", part = "{part}", samples = 64 }}' for part in ("train", "val")),
 ]
 USES: dict[str, tuple[str, str, list[str]]] = {
+    "airbench": ("model", "airbench", ["model.use=airbench"]),
     "dice": ("loss", "dice", ["loss.use=dice"]),
     "imgaug-aug": ("transform", "imgaug-aug/fliplr", ['data.train.transforms=[{ use = "imgaug-aug/fliplr" }]']),
     "resnet": ("model", "resnet20", ["model.use=resnet20"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
+    "airbench": ("airbench", "flip-average", "muon"),
     "dice": ("dice", "generalized-dice", "tversky"),
     "imgaug-aug": (),
     "resnet": (
