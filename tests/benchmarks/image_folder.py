@@ -2,6 +2,8 @@
 
 Pictures of 500 x 375 become random crops of 224 x 224, half of them mirrored, normalized, in batches of 64. All
 contenders have two workers. They are photographs where the project's data is there, and smooth noise where it is not.
+A second table has them resized to 256 x 256 before random crops of 224, from the second epoch on: from a cache of
+pictures as they are decoded, or as they are resized.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from torchvision.io import ImageReadMode, decode_jpeg, read_file
 from torchvision.transforms import v2
 
 from retinue.builtin.datasets.image_folder import ImageFolder as Folder
-from retinue.builtin.transforms.framing import random_resized_crop
+from retinue.builtin.transforms.framing import random_crop, random_resized_crop, resize
 from retinue.builtin.transforms.scaling import normalize
 from retinue.builtin.transforms.warping import random_horizontal_flip
 from retinue.data.cache import Budget, CachedDataset
@@ -91,14 +93,28 @@ def load_by_retinue(root: Path, workers: Workers, cached: bool = False) -> Calla
         ("random-horizontal-flip", random_horizontal_flip()),
         ("normalize", normalize(mean=MEAN, std=DEVIATION)),
     ]
-    samples = PreparedSamples(dataset, Preparation(transforms), seed=0)
-    order = EpochBatches(len(dataset), BATCH, 0, learnt=True, drop_last=False)
+    return load_samples(PreparedSamples(dataset, Preparation(transforms), seed=0), workers)
+
+
+def load_from_cache(root: Path, resized: bool, gathers: bool = False) -> Callable[[], Cost]:
+    """Return an epoch from a cache of pictures, whole or resized; the first one fills it."""
+    fixed = [("resize", resize([256, 256]))]
+    drawn = [
+        ("random-crop", random_crop(224)),
+        ("random-horizontal-flip", random_horizontal_flip()),
+        ("normalize", normalize(mean=MEAN, std=DEVIATION)),
+    ]
+    kept, left = (fixed, drawn) if resized else ([], fixed + drawn)
+    dataset = CachedDataset(Folder(root), Budget(2**33), copies=False, preparation=Preparation(kept))
+    samples = PreparedSamples(dataset, Preparation(left), seed=0, gathers=gathers)
+    return load_samples(samples, Workers(WORKERS, "thread"))
+
+
+def load_samples(samples: PreparedSamples, workers: Workers) -> Callable[[], Cost]:
+    """Return an epoch of samples, another one each time."""
+    order = EpochBatches(len(samples.dataset), BATCH, 0, learnt=True, drop_last=False)
     epochs = iter(range(10**9))
-
-    def load() -> Cost:
-        return measure(Loader(samples, order, workers).batches(next(epochs)))
-
-    return load
+    return lambda: measure(Loader(samples, order, workers).batches(next(epochs)))
 
 
 def main(rounds: int = 5, count: int = 512) -> None:
@@ -127,6 +143,12 @@ def main(rounds: int = 5, count: int = 512) -> None:
             "retinue, cached": load_by_retinue(root, Workers(WORKERS, "thread"), cached=True),
         }
         print_table(f"{count} pictures", take_turns(contenders, rounds), speed=True)
+        cached = {
+            "cached whole, streamed": load_from_cache(root, resized=False),
+            "cached resized, streamed": load_from_cache(root, resized=True),
+            "cached resized, batched": load_from_cache(root, resized=True, gathers=True),
+        }
+        print_table("resize, crop", take_turns(cached, rounds), speed=True)
 
 
 if __name__ == "__main__":

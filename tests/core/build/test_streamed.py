@@ -26,7 +26,8 @@ def settings(tmp_path: Path, transforms: list[Any] = CROP, **data: Any) -> dict[
         f"data.{name}": {"use": "image-folder", "root": str(tmp_path / name), "transforms": transforms}
         for name in ("train", "val")
     }
-    return {**sections, "data.batch_size": 4, "train.epochs": 3, **{f"data.{key}": data[key] for key in data}}
+    defaults = {"data.batch_size": 4, "data.cache": "none", "train.epochs": 3}
+    return {**sections, **defaults, **{f"data.{key}": data[key] for key in data}}
 
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -34,6 +35,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "processes": {"workers": 2, "worker_kind": "process"},
     "measured": {"workers": 2},
     "cached": {"workers": 2, "cache": "ram"},
+    "cached unasked": {"cache": "auto"},
     "cached here": {"workers": 0, "cache": "ram"},
     "cached in part": {"workers": 1, "cache": "ram", "cache_gib": 1e-6},
 }
@@ -53,8 +55,9 @@ def test_every_way_makes_the_same_run(tmp_path: Path, train: Train, expected: Pa
 
 
 def test_unkeyed_transforms_give_the_same_with_a_cache(tmp_path: Path, train: Train) -> None:
-    train(settings(tmp_path, UNKEYED, workers=0), "plain")
-    train(settings(tmp_path, UNKEYED, cache="ram"), "cached")
+    transforms = [{"use": "resize", "size": [7, 7]}, *UNKEYED]
+    train(settings(tmp_path, transforms, workers=0), "plain")
+    train(settings(tmp_path, transforms, cache="ram"), "cached")
     assert weights(tmp_path / "plain") == weights(tmp_path / "cached")
 
 

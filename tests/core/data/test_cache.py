@@ -10,7 +10,9 @@ import torch
 from torchvision import tv_tensors
 
 from retinue.api import DataInfo, Dataset, Sample
+from retinue.builtin.transforms.framing import center_crop
 from retinue.data.cache import Budget, CachedDataset, measure_free
+from retinue.data.preparation import Preparation
 
 BYTES = 3 * 4 * 5
 
@@ -109,6 +111,17 @@ def test_copies_may_be_written_into(counted: Counted) -> None:
     for _ in range(2):
         cached[1]["image"].fill_(77)
     assert values(cached) == [0, 1, 2]
+
+
+def test_of_a_crop_no_more_is_kept_than_is_seen(counted: Counted) -> None:
+    kept = Preparation([("center-crop", center_crop((2, 5)))])
+    budget = Budget(10**6)
+    cached = CachedDataset(counted, budget, copies=False, preparation=kept)
+    values(cached)
+    assert counted.read == [1, 1, 1]
+    assert cached[0]["image"].shape == (3, 2, 5)
+    assert cached[0]["image"].untyped_storage().nbytes() == 3 * 2 * 5
+    assert budget.size - budget.free == 3 * 3 * 2 * 5
 
 
 def test_free_memory_is_no_more_than_the_machine_has() -> None:

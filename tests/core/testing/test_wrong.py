@@ -549,6 +549,15 @@ WRONG = [
         source=KEYED,
         target="Dim",
     ),
+    Wrong(
+        "transform",
+        "draws-nothing-if-it-says-so",
+        "    p: float = 0.5\n",
+        "    p: float = 0.5\n    random = False\n",
+        "leave `random` out",
+        source=KEYED,
+        target="Dim",
+    ),
     # --- data sets
     Wrong(
         "dataset",

@@ -25,9 +25,11 @@ class KeyedTransform(ABC):
 
     Attributes:
         fixes_size: whether pictures of any size leave it with one and the same.
+        random: whether it draws anything. What does not may be done once for all epochs, before samples are cached.
     """
 
     fixes_size: bool = False
+    random: bool = True
 
     @abstractmethod
     def transform(self, sample: Sample, draws: Draws) -> Sample:

@@ -23,7 +23,8 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 from retinue.build.builder import Builder
-from retinue.build.loaders import build_order, choose_path
+from retinue.build.caching import cache_sections
+from retinue.build.loaders import build_order, choose_way
 from retinue.build.made_up import MadeUpData, open_readable
 from retinue.build.rehearsal import FAILURES, blame_given_shapes, rehearse_sections
 from retinue.build.sections import Section
@@ -74,15 +75,15 @@ def _describe_data(plan: Plan, parts: Parts, made_up: Mapping[str, str]) -> dict
     return {
         **{f"data.{name}": told for name, told in made_up.items()},
         **{f"{name} samples": len(section.dataset) for name, section in real.items()},
-        **{f"{name} path": _describe_path(plan, section) for name, section in real.items()},
+        **_describe_paths(plan, list(real.values())),
         **_count_steps(plan, real.get("train")),
         **{f"sample {key}": _describe(value) for key, value in example.items() if key != "path"},
     }
 
 
-def _describe_path(plan: Plan, section: Section) -> str:
-    tensors, reason = choose_path(plan, section)
-    return f"{'streamed' if tensors is None else 'batched'}, {reason}"
+def _describe_paths(plan: Plan, sections: list[Section]) -> dict[str, str]:
+    ways = {section.name: choose_way(plan, section) for section in cache_sections(plan, sections, Group())}
+    return {f"{name} path": f"{way.path}, {way.reason}" for name, way in ways.items()}
 
 
 def _count_steps(plan: Plan, train: Section | None) -> dict[str, int]:

@@ -1,17 +1,17 @@
-"""How the samples of a section become batches: kept in memory or not, by whom, one by one or all at once."""
+"""How the samples of a section become batches: by whom, one by one or all at once."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
 from retinue.api import Batch
 from retinue.build.sections import Section
 from retinue.data.batched import BatchedLoader
-from retinue.data.cache import GIB, Budget, CachedDataset, measure_free
+from retinue.data.cache import CachedDataset
 from retinue.data.loading import Batches, Loader
 from retinue.data.preparation import PreparedSamples
 from retinue.data.sampling import EpochBatches
@@ -22,33 +22,37 @@ from retinue.plan import Plan
 
 logger = logging.getLogger("retinue")
 
+READ_ONCE = "samples are read once"
 
-def cache_sections(plan: Plan, sections: Sequence[Section], group: Group) -> list[Section]:
-    """Return sections whose samples stay in memory, if the spec says so; those in memory anyway stay as they are.
 
-    Raises:
-        SpecError: a data set does not say which files its samples are read from.
+@dataclass(frozen=True)
+class Way:
+    """How the batches of a section are made.
+
+    Attributes:
+        path: the word for it in a spec.
+        reason: why.
+        tensors: what they are taken from, where all samples are in memory as one batch.
     """
-    if plan.spec.data.cache is None:
-        return list(sections)
-    gib = plan.spec.data.cache_gib
-    budget = Budget(int(gib * GIB) if gib is not None else measure_free() // 2 // group.local_size)
-    return [section if section.dataset.in_memory else _cache_section(plan, section, budget) for section in sections]
+
+    path: Literal["streamed", "batched"]
+    reason: str
+    tensors: Batch | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path} path, {self.reason}"
 
 
-def _cache_section(plan: Plan, section: Section, budget: Budget) -> Section:
-    if not section.dataset.files(0):
-        reason = "its data set does not say which files a sample is read from (Dataset.files)"
-        problem = f"data.{section.name} cannot be cached: {reason}"
-        raise SpecError([Problem(problem, plan.layers.locate(("data", "cache")))])
-    copies = bool(section.preparation.unkeyed)
-    return replace(section, dataset=CachedDataset(section.dataset, budget, copies))
-
-
-def prepare_samples(plan: Plan, section: Section, device: torch.device) -> PreparedSamples:
+def prepare_samples(plan: Plan, section: Section, device: torch.device, gathers: bool = False) -> PreparedSamples:
     """Return the samples of a section; with a GPU, whole batches are transformed there."""
-    skips = plan.spec.data.unreadable == "skip"
-    return PreparedSamples(section.dataset, section.preparation, plan.spec.seed, skips, late=device.type == "cuda")
+    return PreparedSamples(
+        section.dataset,
+        section.preparation,
+        plan.spec.seed,
+        skips=plan.spec.data.unreadable == "skip",
+        late=device.type == "cuda",
+        gathers=gathers,
+    )
 
 
 def choose_section_workers(plan: Plan, section: Section, device: torch.device, group: Group) -> Workers:
@@ -73,15 +77,12 @@ def build_loader(
         SpecError: they cannot be made on the path that the spec asks for.
     """
     order = build_order(plan, section, group, learnt)
-    samples = prepare_samples(plan, section, device)
-    tensors, reason = choose_path(plan, section)
-    loader = (
-        Loader(samples, order, workers.suit(samples), device)
-        if tensors is None
-        else BatchedLoader(samples, order, tensors, device)
-    )
-    logger.info("data.%s: %s path, %s", section.name, loader.path, reason)
-    return loader
+    way = choose_way(plan, section)
+    samples = prepare_samples(plan, section, device, gathers=way.path == "batched")
+    logger.info("data.%s: %s", section.name, way)
+    if way.tensors is not None:
+        return BatchedLoader(samples, order, way.tensors, device)
+    return Loader(samples, order, workers.suit(samples), device)
 
 
 def build_order(plan: Plan, section: Section, group: Group, learnt: bool) -> EpochBatches:
@@ -105,23 +106,34 @@ def build_order(plan: Plan, section: Section, group: Group, learnt: bool) -> Epo
     return order
 
 
-def choose_path(plan: Plan, section: Section) -> tuple[Batch | None, str]:
-    """Return the tensors that a section's batches are taken from, None on the streamed path; and why this path.
+def choose_way(plan: Plan, section: Section) -> Way:
+    """Choose between the streamed and the batched path.
 
     Raises:
         SpecError: the spec asks for the batched path, and it cannot be.
     """
-    data = plan.spec.data
+    data, dataset = plan.spec.data, section.dataset
     if data.path == "streamed":
-        return None, "as data.path says"
-    if data.path == "auto" and data.workers not in ("auto", 0):
-        return None, "for data.workers asks for workers"
-    unkeyed = section.preparation.unkeyed
-    tensors = None if unkeyed else section.dataset.tensors()
-    if tensors is not None:
-        return tensors, "for the data is in memory, and its transforms take batches"
-    reason = f"there is no batch form of {', '.join(unkeyed)}" if unkeyed else "the data set has no tensors in memory"
-    if data.path == "batched":
-        problem = f'data.{section.name} cannot be batched: {reason}; take another, or set data.path = "auto"'
+        return Way("streamed", "as data.path says")
+    if data.path == "auto" and dataset.in_memory and data.workers not in ("auto", 0):
+        return Way("streamed", "for data.workers asks for workers")
+    tensors = None if section.preparation.unkeyed else dataset.tensors()
+    hindrance = None if tensors is not None else _find_hindrance(section)
+    if hindrance is None:
+        return Way("batched", "for its samples are kept in memory, and its transforms take batches", tensors)
+    if data.path == "batched" and hindrance != READ_ONCE:
+        problem = f'data.{section.name} cannot be batched: {hindrance}; take another, or set data.path = "auto"'
         raise SpecError([Problem(problem, plan.layers.locate(("data", "path")))])
-    return None, f"for {reason}"
+    return Way("streamed", f"for {hindrance}")
+
+
+def _find_hindrance(section: Section) -> str | None:
+    """Return why a section without tensors cannot be batched."""
+    if section.preparation.unkeyed:
+        return section.preparation.explain_unkeyed()
+    if section.dataset.in_memory:
+        return "the data set has no tensors in memory"
+    if not isinstance(section.dataset, CachedDataset):
+        return section.uncached or READ_ONCE
+    fixing = None if section.dataset.has_one_size else section.preparation.fixing
+    return fixing and f"pictures get one size by {fixing} alone, in every epoch anew"

@@ -24,12 +24,17 @@ logger = logging.getLogger("retinue")
 
 @dataclass(frozen=True)
 class Section:
-    """The data of one section, ready to be batched."""
+    """The data of one section, ready to be batched.
+
+    Attributes:
+        uncached: why its samples are not kept once they are read; None where they are, or need not be.
+    """
 
     name: str
     dataset: Dataset
     preparation: Preparation
     mixing: list[BatchTransform]
+    uncached: str | None = None
 
 
 def open_dataset(builder: Builder, name: str) -> Dataset:

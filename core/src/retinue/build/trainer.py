@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 
 from retinue.api import DataInfo, Run, RunState, Sample, Task
 from retinue.build.builder import Builder
+from retinue.build.caching import cache_sections
 from retinue.build.finetuning import build_freezing, group_learners
-from retinue.build.loaders import build_loader, cache_sections, choose_section_workers
+from retinue.build.loaders import build_loader, choose_section_workers
 from retinue.build.rehearsal import rehearse_lone, rehearse_sections
 from retinue.build.schedules import build_schedule
 from retinue.build.sections import (

@@ -8,9 +8,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from retinue.api import Dataset, Sample
+from retinue.api import Dataset, Draws, KeyedTransform, Sample
+from retinue.data.preparation import Preparation
 
 logger = logging.getLogger("retinue")
 
@@ -18,6 +21,9 @@ Marks = tuple[tuple[int, int], ...]
 """Size and time of change, in nanoseconds, of each file of a sample."""
 
 GIB = 2**30
+
+NOTHING = np.zeros(1, dtype=np.uint64)
+"""The key of what draws nothing."""
 
 
 class Budget:
@@ -55,19 +61,26 @@ class CachedDataset(Dataset):
     One whose files have changed since then is read again.
     """
 
-    def __init__(self, dataset: Dataset, budget: Budget, copies: bool) -> None:
+    def __init__(self, dataset: Dataset, budget: Budget, copies: bool, preparation: Preparation | None = None) -> None:
         """Make it.
 
         Args:
             dataset: says of each sample which files it is read from.
             copies: whether what is given out may be written into.
+            preparation: transforms that draw nothing; samples are kept as they leave them.
         """
         self.dataset = dataset
         self.budget = budget
         self.copies = copies
+        self.preparation = preparation or Preparation()
         self.info = dataset.info
         self.labels = dataset.labels
         self._kept: dict[int, tuple[Marks, Sample]] = {}
+
+    @property
+    def has_one_size(self) -> bool:
+        """Whether all pictures that are given out are known to have one size."""
+        return self.info.image_size is not None or self.preparation.fixing is not None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -77,11 +90,20 @@ class CachedDataset(Dataset):
         marks = mark_files(self.files(index))
         kept = self._kept.get(index)
         if kept is None or kept[0] != marks:
-            kept = (marks, self.dataset[index])
+            kept = (marks, self._prepare(self.dataset[index]))
             self._keep(index, *kept)
         sample = kept[1]
+        if not self.copies:
+            return dict(sample)
+        return {key: value.clone() if isinstance(value, Tensor) else value for key, value in sample.items()}
+
+    def _prepare(self, sample: Sample) -> Sample:
+        if not self.preparation.transforms:
+            return sample
+        # A crop is a view that would keep the whole picture.
         return {
-            key: value.clone() if self.copies and isinstance(value, Tensor) else value for key, value in sample.items()
+            key: value.clone(memory_format=torch.contiguous_format) if isinstance(value, Tensor) else value
+            for key, value in self.preparation(sample, Draws(NOTHING)).items()
         }
 
     def _keep(self, index: int, marks: Marks, sample: Sample) -> None:
@@ -104,6 +126,22 @@ def mark_files(files: Sequence[str | Path]) -> Marks:
         return tuple((status.st_size, status.st_mtime_ns) for status in map(os.stat, files))
     except OSError:
         return ()
+
+
+def part_fixed(preparation: Preparation, sample: Sample) -> tuple[Preparation, Preparation, int]:
+    """Return the transforms that samples are kept after, those that are left for every epoch, and a kept one's bytes.
+
+    The former draw nothing. They are as many as leave the fewest bytes of a sample.
+    """
+    transforms = preparation.transforms
+    least, count = _measure(sample), 0
+    for number, (_, transform) in enumerate(transforms, start=1):
+        if not isinstance(transform, KeyedTransform) or transform.random:
+            break
+        sample = Preparation(transforms[number - 1 : number])(sample, Draws(NOTHING))
+        if _measure(sample) <= least:
+            least, count = _measure(sample), number
+    return Preparation(transforms[:count]), Preparation(transforms[count:]), least
 
 
 def _measure(sample: Sample) -> int:

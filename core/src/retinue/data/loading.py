@@ -82,14 +82,13 @@ class Batches(ABC):
 
 
 class Loader(Batches):
-    """Batches of samples that are prepared one by one."""
-
-    path = "streamed"
+    """Batches of samples that are read, or found in a cache, one by one."""
 
     def __init__(
         self, samples: PreparedSamples, order: EpochBatches, workers: Workers, device: torch.device = CPU
     ) -> None:
         super().__init__(samples, order, workers)
+        self.path = "batched" if samples.gathers else "streamed"
         self.device = device
         self._prepared: Iterable[PreparedBatch | RetinueError]
         if workers.count and workers.kind == "thread":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,10 @@ from retinue.plugins.registration import import_local_files, list_local_files
 Transform = Callable[[Sample], Sample]
 
 
+class TransformError(DataError):
+    """A transform fails, on a sample that could be read."""
+
+
 class Preparation:
     """The transforms of one section of the data, each with the name that messages give it."""
 
@@ -32,6 +36,16 @@ class Preparation:
     def unkeyed(self) -> list[str]:
         """Names of the transforms that draw from the global generators, and act on single samples only."""
         return [name for name, transform in self.transforms if not isinstance(transform, KeyedTransform)]
+
+    @property
+    def fixing(self) -> str | None:
+        """Name of the first transform after which pictures have one size."""
+        keyed = ((name, kind) for name, kind in self.transforms if isinstance(kind, KeyedTransform))
+        return next((name for name, kind in keyed if kind.fixes_size), None)
+
+    def explain_unkeyed(self) -> str:
+        """Say why whole batches cannot go through."""
+        return f"there is no batch form of {', '.join(self.unkeyed)}"
 
     def part(self) -> tuple[Preparation, Preparation]:
         """Return the transforms that see samples one by one, up to that which gives them one size, and those after
@@ -46,7 +60,7 @@ class Preparation:
         """Apply them in order, the keyed ones with `draws` where there are any.
 
         Raises:
-            DataError: one of them fails; says which, and on what.
+            TransformError: one of them fails; says which, and on what.
         """
         for name, transform in self.transforms:
             if draws is not None and isinstance(transform, KeyedTransform):
@@ -67,7 +81,7 @@ class Preparation:
         """Apply them to a batch; all must be keyed.
 
         Raises:
-            DataError: one of them fails; says which, and on what.
+            TransformError: one of them fails; says which, and on what.
         """
         for name, transform in self.transforms:
             assert isinstance(transform, KeyedTransform)
@@ -78,10 +92,12 @@ class Preparation:
 def _apply(name: str, transform: Transform, sample: Sample) -> Sample:
     try:
         return transform(sample)
+    except DataError as error:
+        raise TransformError(*error.args) from error
     except RetinueError:
         raise
     except Exception as error:
-        raise DataError(
+        raise TransformError(
             f'transform "{name}" failed on {describe_sample(sample)}: {type(error).__name__}: {error}'
         ) from error
 
@@ -90,19 +106,28 @@ class PreparedSamples(torch.utils.data.Dataset[Any]):
     """Batches of prepared samples by their keys; what each becomes depends on seed, epoch and index alone."""
 
     def __init__(
-        self, dataset: Dataset, preparation: Preparation, seed: int, skips: bool = False, late: bool = False
+        self,
+        dataset: Dataset,
+        preparation: Preparation,
+        seed: int,
+        skips: bool = False,
+        late: bool = False,
+        gathers: bool = False,
     ) -> None:
         """Make them.
 
         Args:
             skips: whether samples that cannot be read are left out of their batches.
             late: whether transforms that may see whole batches are left to `finish`.
+            gathers: whether samples become a batch before all transforms, which are keyed, where their pictures have
+                one size.
         """
         self.dataset = dataset
         self.preparation = preparation
         self.seed = seed
         self.skips = skips
         self.late = late
+        self.gathers = gathers
         self._single, self._whole = preparation.part()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -141,10 +166,11 @@ class PreparedSamples(torch.utils.data.Dataset[Any]):
         Raises:
             DataError: one of them fails; names the sample, where it fails on that alone.
         """
-        if not self._whole.transforms:
+        whole = self.preparation if prepared.gathered else self._whole
+        if not whole.transforms:
             return prepared
         try:
-            batch = self._whole.prepare_batch(prepared.restore(), Draws.join(prepared.draws))
+            batch = whole.prepare_batch(prepared.restore(), Draws.join(prepared.draws))
         except DataError:
             for key in prepared.keys:
                 self[key]
@@ -152,27 +178,41 @@ class PreparedSamples(torch.utils.data.Dataset[Any]):
         return replace(prepared, batch=strip_kinds(batch))
 
     def _prepare(self, keys: Iterable[SampleKey]) -> PreparedBatch:
+        unreadable: list[str] = []
+        found: Iterable[tuple[SampleKey, Sample]] = self._read(keys, unreadable)
+        if self.gathers:
+            found = list(found)
+            if len({sample["image"].shape for _, sample in found}) == 1:
+                return self._gather(found, unreadable)
         samples: list[Sample] = []
         read: list[SampleKey] = []
         draws: list[Draws] = []
-        unreadable: list[str] = []
+        for key, sample in found:
+            self._seed(key)
+            read.append(key)
+            draws.append(self._draw(key))
+            samples.append(self._single(sample, draws[-1]))
+        if not samples:
+            raise DataError(f"no sample of a batch can be read: {unreadable[0]}")
+        return PreparedBatch(collate(samples), unreadable, read, draws, _find_kinds(samples[0]))
+
+    def _gather(self, found: list[tuple[SampleKey, Sample]], unreadable: list[str]) -> PreparedBatch:
+        read, samples = [key for key, _ in found], [sample for _, sample in found]
+        draws = Draws(derive_sample_keys(self.seed, read[0][0], [index for _, index in read]))
+        return PreparedBatch(collate(samples), unreadable, read, [draws], _find_kinds(samples[0]), gathered=True)
+
+    def _read(self, keys: Iterable[SampleKey], unreadable: list[str]) -> Iterator[tuple[SampleKey, Sample]]:
+        """Yield the samples that can be read, and tell why others cannot."""
         for key in keys:
             try:
-                sample = self.dataset[key[1]]
+                yield key, self.dataset[key[1]]
+            except TransformError:
+                raise
             except DataError as error:
                 if not self.skips:
                     error.add_note('data.unreadable = "skip" leaves out samples that cannot be read, and counts them')
                     raise
                 unreadable.append(str(error))
-            else:
-                self._seed(key)
-                read.append(key)
-                draws.append(self._draw(key))
-                samples.append(self._single(sample, draws[-1]))
-        if not samples:
-            raise DataError(f"no sample of a batch can be read: {unreadable[0]}")
-        kinds = {key: type(value) for key, value in samples[0].items() if isinstance(value, tv_tensors.TVTensor)}
-        return PreparedBatch(collate(samples), unreadable, read, draws, kinds)
 
 
 @dataclass(frozen=True)
@@ -185,6 +225,7 @@ class PreparedBatch:
         keys: of those that are there.
         draws: what each goes on to draw.
         kinds: what the tensors were in the samples.
+        gathered: whether no transform has acted yet.
     """
 
     batch: Batch
@@ -192,8 +233,13 @@ class PreparedBatch:
     keys: list[SampleKey]
     draws: list[Draws]
     kinds: dict[str, type[tv_tensors.TVTensor]]
+    gathered: bool = False
 
     def restore(self) -> Batch:
         """Return the batch with its tensors of the kinds that they were."""
         items = self.batch.items()
         return {key: value.as_subclass(self.kinds[key]) if key in self.kinds else value for key, value in items}
+
+
+def _find_kinds(sample: Sample) -> dict[str, type[tv_tensors.TVTensor]]:
+    return {key: type(value) for key, value in sample.items() if isinstance(value, tv_tensors.TVTensor)}

@@ -77,9 +77,16 @@ class DataTable(Table):
         description="how batches are made: streamed, sample by sample; batched, at once from tensors in memory; "
         "auto: batched where data set, transforms and workers allow it",
     )
-    cache: Literal["ram"] | None = Field(None, description="keep decoded samples in memory from their first reading on")
+    cache: Literal["auto", "ram", "none"] = Field(
+        "auto",
+        description="keep decoded samples in memory from their first reading on; ram: as many as fit; "
+        "auto: where all fit, transforms are keyed, and neither `worker_kind` nor `path` asks for the opposite",
+    )
     cache_gib: float | None = Field(
-        None, gt=0, description="most memory for them, in GiB; default: half of what is free when the run starts"
+        None,
+        gt=0,
+        description="most memory for them, in GiB; default: half of what is free when the run starts, "
+        "with auto no more than 1",
     )
     unreadable: Literal["stop", "skip"] = Field(
         "stop", description="what becomes of a run that meets a sample it cannot read; skip leaves it out and counts it"

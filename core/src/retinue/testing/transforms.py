@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,22 @@ def forms_agree(subject: Subject) -> None:
             float(alone.uniform()) == follows,
             "transform and transform_batch draw another number of times: call `draws` as often whatever it gives",
         )
+
+
+@rule("transform")
+def draws_nothing_if_it_says_so(subject: Subject) -> None:
+    """What says `random = False` may act once for all epochs."""
+    transform = subject.build()
+    if not isinstance(transform, KeyedTransform) or transform.random:
+        raise NotApplicable("no keyed transform with `random = False`")
+    given = make_input(transform, subject.case)
+    first, *others = [
+        draw(partial(transform.transform, draws=Draws(np.array([key], dtype=np.uint64))), given, key) for key in KEYS
+    ]
+    require(
+        all(same(first, other) for other in others),
+        "it says `random = False`, and another key gives another sample: leave `random` out, or draw nothing",
+    )
 
 
 def _vary(given: Sample) -> list[Sample]:

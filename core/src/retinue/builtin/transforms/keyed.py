@@ -33,6 +33,8 @@ Numbers = NDArray[np.float64]
 class Fixed(KeyedTransform, ABC):
     """A transform that draws nothing, and treats a batch as it treats a sample."""
 
+    random = False
+
     @abstractmethod
     def __call__(self, given: Sample) -> Sample:
         """Return the changed sample or batch."""
