@@ -3,7 +3,7 @@
 Each runs in a process of its own, from its start to its end. First what needs no torch, beside the import of the
 library that reads the command line, and the listings of others: those that are installed here, and those whose
 environments `peers.py` has made. Then training for one step and an evaluation, on the digits that ship inside, beside a
-script that does the same with a network as small.
+script that does the same with a network as small; and the same, each ended by itself right after the step.
 """
 
 from __future__ import annotations
@@ -54,6 +54,29 @@ with torch.no_grad():
 print(f"loss {loss.item():.3f} accuracy {right / 359:.3f}")
 torch.save(net.state_dict(), "net.pt")
 """
+STOPPING_SCRIPT = "import os\n" + SCRIPT.replace("    break\n", "    os._exit(0)\n")
+STOPPING_PLUGIN = """\
+import os
+
+from retinue.api import Callback
+from retinue.hooks import hookimpl
+
+
+class Stop(Callback):
+    def step(self, run, batch, output):
+        os._exit(0)
+
+
+@hookimpl
+def retinue_callbacks(register):
+    register("stop", Stop, summary="Ends the process after the first step.")
+"""
+# After TensorBoard, which draws the first batch.
+STOPPING = 'callbacks=["tensorboard", "stop"]'
+TRAINING = {
+    "retinue train": ["-m", "retinue", "train", "spec.toml", "--out"],
+    "retinue.train": ["-c", "import retinue, sys; retinue.train('spec.toml', sys.argv[2:], sys.argv[1])"],
+}
 FIRST = {"import click": ["-c", "import click"]}
 TORCH_FREE = {
     **FIRST,
@@ -98,15 +121,16 @@ def make_listings() -> dict[str, Contender]:
     return contenders
 
 
-def make_first_steps() -> dict[str, Contender]:
+def make_trainings(script: str, *overrides: str) -> dict[str, Contender]:
     """Return by name what trains for a step."""
-    return {"script": partial(run, [sys.executable, "script.py"]), "retinue train": train_anew}
+    trainings = {name: partial(train_anew, arguments, overrides) for name, arguments in TRAINING.items()}
+    return {"script": partial(run, [sys.executable, script]), **trainings}
 
 
-def train_anew() -> Cost:
+def train_anew(arguments: list[str], overrides: tuple[str, ...]) -> Cost:
     """Return what a run costs whose directory is its own."""
     number = sum(path.name.startswith("run-") for path in Path.cwd().iterdir())
-    return run([sys.executable, "-m", "retinue", "train", "spec.toml", "--out", f"run-{number}"])
+    return run([sys.executable, *arguments, f"run-{number}", *overrides])
 
 
 def main(rounds: int = 10) -> None:
@@ -122,7 +146,12 @@ def main(rounds: int = 10) -> None:
         print_table("without torch", take_turns(make_contenders(TORCH_FREE), rounds), unit="ms")
         # They take seconds: a fifth of the rounds.
         print_table("listings of others", take_turns(make_listings(), max(1, rounds // 5), warm_up=0), unit="ms")
-        print_table("first step", take_turns(make_first_steps(), rounds))
+        print_table("a step and an evaluation", take_turns(make_trainings("script.py"), rounds))
+        # Written now: the listings would show it.
+        Path("stopping.py").write_text(STOPPING_SCRIPT)
+        Path("stop.py").write_text(STOPPING_PLUGIN)
+        Path("registry.toml").write_text('schema = 1\n[local]\nstop = { path = "stop.py" }\n')
+        print_table("the first step", take_turns(make_trainings("stopping.py", STOPPING), rounds))
 
 
 if __name__ == "__main__":

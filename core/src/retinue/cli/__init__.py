@@ -8,6 +8,7 @@ from importlib import import_module
 
 import click
 
+from retinue.cli.garbage import resume_collection, suspend_collection
 from retinue.errors import ComponentError, Interrupted, RetinueError, SpecError
 
 COMMANDS = {
@@ -56,6 +57,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line: exit 0 when done, 2 for the user's mistake, 1 for a failure."""
+    suspend_collection()
     try:
         group(prog_name="retinue")
     except RetinueError as error:
@@ -65,6 +67,8 @@ def main() -> None:
             told = [str(error) if says_itself else f"error: {error}", *getattr(error, "__notes__", ())]
             click.echo(_printable("\n".join(told)), err=True)
         sys.exit(error.exit_code)
+    finally:
+        resume_collection()
 
 
 def _printable(text: str) -> str:

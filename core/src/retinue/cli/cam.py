@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.output import json_option, open_registry, print_json, write_picture
+from retinue.cli.opening import open_run
+from retinue.cli.output import json_option, print_json, write_picture
 
 if TYPE_CHECKING:
     from retinue.run import SavedRun
@@ -26,10 +27,7 @@ def command(run: Path, picture: Path, label: str | None, out: Path | None, as_js
     last feature map speaks for the class; what its transforms cut off keeps its colours. It needs such a map:
     convolutional models of classification, multilabel and regression have one.
     """
-    registry = open_registry()
-    from retinue.run import SavedRun
-
-    saved = SavedRun(run, registry)
+    saved = open_run(run)
     found = saved.explain(picture, label)
     path = write_picture(found.overlay, out or _choose_path(saved, picture.stem, label))
     size = list(found.size)

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from retinue.cli.output import json_option, open_registry, print_json, print_table, warn_of_deprecated
+from retinue.cli.opening import open_plan
+from retinue.cli.output import json_option, open_registry, print_json, print_table
 from retinue.errors import ComponentError, Problem, RetinueError, SpecError
-from retinue.plan import Plan, make_plan
-from retinue.spec.loading import load_spec
+from retinue.plan import Plan
 
 UNCHECKED = "made up: files, classes, labels, sizes and the number of samples are unchecked"
 
@@ -30,9 +30,7 @@ def command(spec: Path, overrides: tuple[str, ...], runs: bool, fake: bool, as_j
     What is assumed of samples that are made up is printed too; model.num_classes=N says another number of classes.
     """
     try:
-        registry = open_registry()
-        plan = make_plan(load_spec(spec, overrides), registry)
-        warn_of_deprecated(plan)
+        plan = open_plan(spec, overrides, open_registry())
         from retinue.build.inspection import inspect_run
 
         found = inspect_run(plan, real=runs, fake=fake)

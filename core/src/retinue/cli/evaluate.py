@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from retinue.cli.output import json_option, open_registry, print_json, print_table
+from retinue.cli.opening import open_run
+from retinue.cli.output import json_option, print_json, print_table
 
 
 @click.command("evaluate")
@@ -22,10 +23,7 @@ def command(run: Path, overrides: tuple[str, ...], split: str, as_json: bool) ->
     \b
     retinue evaluate runs/flowers data.val.root=/mnt/flowers/val
     """
-    registry = open_registry()
-    from retinue.run import SavedRun
-
-    values = SavedRun(run, registry, overrides).evaluate(split)
+    values = open_run(run, overrides).evaluate(split)
     if as_json:
         print_json(values)
     else:

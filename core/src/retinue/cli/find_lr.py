@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.output import json_option, open_registry, print_json, warn_of_deprecated, write_picture
+from retinue.cli.opening import open_plan
+from retinue.cli.output import json_option, open_registry, print_json, write_picture
 from retinue.errors import TrainingError
-from retinue.plan import Plan, make_plan
-from retinue.spec.loading import load_spec
+from retinue.plan import Plan
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,8 +42,7 @@ def command(
     """
     if low >= high:
         raise click.UsageError(f"--low {low:g} is not below --high {high:g}")
-    plan = make_plan(load_spec(spec, overrides), open_registry())
-    warn_of_deprecated(plan)
+    plan = open_plan(spec, overrides, open_registry())
     curve = _test_rates(plan, low, high, steps)
     if not curve.rates:
         raise TrainingError(f"the loss is not finite at the first rate, {low:g}")

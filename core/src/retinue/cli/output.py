@@ -15,8 +15,6 @@ from retinue.plugins.registry import FAILED, Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from retinue.plan import Plan
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -27,16 +25,6 @@ def open_registry() -> Registry:
         if plugin.status in FAILED:
             click.echo(f"warning: plug-in {plugin.id} ({plugin}) is {plugin.condition}: {plugin.error}", err=True)
     return registry
-
-
-def warn_of_deprecated(plan: Plan) -> None:
-    """Print a line on stderr for each component that the spec names and its plug-in wants replaced."""
-    for planned in plan.components():
-        component = planned.component
-        position = plan.layers.locate((*planned.path, "use")) or plan.layers.locate(planned.path)
-        if component.deprecated and position:
-            message = f"{component.kind} {component.canonical} is deprecated: use {component.deprecated}"
-            click.echo(f"warning: {position}: {message}", err=True)
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from retinue.cli.output import json_option, open_registry
+from retinue.cli.opening import open_run
+from retinue.cli.output import json_option
 
 
 @click.command("predict")
@@ -23,11 +24,8 @@ def command(run: Path, pictures: tuple[Path, ...], out: Path | None, as_json: bo
     RUN is a run directory, or a folder of runs for its latest. Masks are written as PNG files of class indices with
     a palette, each with an overlay to look at.
     """
-    registry = open_registry()
-    from retinue.run import SavedRun
-
     failed = False
-    for answer in SavedRun(run, registry).predict_files(pictures, out):
+    for answer in open_run(run).predict_files(pictures, out):
         failed |= "error" in answer
         if as_json:
             click.echo(json.dumps(answer, ensure_ascii=False))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.output import open_registry, warn_of_deprecated, write_picture
+from retinue.cli.opening import open_plan
+from retinue.cli.output import open_registry, write_picture
 from retinue.errors import DataError
-from retinue.plan import Plan, make_plan
-from retinue.spec.loading import load_spec
+from retinue.plan import Plan
 
 if TYPE_CHECKING:
     from retinue.api import Sample
@@ -30,8 +30,7 @@ def command(spec: Path, overrides: tuple[str, ...], split: str, count: int, out:
 
     Normalised pictures are stretched to the whole range of values. The last line names the file.
     """
-    plan = make_plan(load_spec(spec, overrides), open_registry())
-    warn_of_deprecated(plan)
+    plan = open_plan(spec, overrides, open_registry())
     if split not in plan.data:
         raise DataError(f"the spec has no [data.{split}]; it has {', '.join(plan.data)}")
     from retinue.api.sheet import draw_samples

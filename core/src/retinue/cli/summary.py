@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.output import json_option, open_registry, print_json, print_table, warn_of_deprecated
+from retinue.cli.opening import open_plan
+from retinue.cli.output import json_option, open_registry, print_json, print_table
 from retinue.errors import TrainingError
-from retinue.plan import Plan, make_plan
-from retinue.spec.loading import load_spec
+from retinue.plan import Plan
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,8 +27,7 @@ def command(spec: Path, overrides: tuple[str, ...], depth: int, as_json: bool) -
     The model is built for SPEC's data and sees its first picture. FLOPs are those of one picture's forward pass,
     counted by torch over matrix products, convolutions and attention; a multiplication and an addition count as two.
     """
-    plan = make_plan(load_spec(spec, overrides), open_registry())
-    warn_of_deprecated(plan)
+    plan = open_plan(spec, overrides, open_registry())
     model, image = _build_model(plan)
     found = _measure(model, image, depth)
     if as_json:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from retinue.cli.output import json_option, open_registry, warn_of_deprecated
-from retinue.plan import make_plan
-from retinue.spec.loading import load_spec
+from retinue.cli.garbage import resume_collection
+from retinue.cli.opening import open_plan
+from retinue.cli.output import json_option, open_registry
 
 
 @click.command("train")
@@ -47,7 +47,7 @@ def command(
     registry = open_registry()
     if spec is not None:
         # Mistakes in names are told before torch is imported.
-        warn_of_deprecated(make_plan(load_spec(spec, overrides), registry))
+        open_plan(spec, overrides, registry)
     if processes > 1:
         from retinue.engine.launching import launch
 
@@ -58,6 +58,7 @@ def command(
     from retinue.engine.distributed import read_group
     from retinue.run import train
 
+    resume_collection()
     run = train(spec, overrides, out, resume, registry, despite_differences)
     if read_group().leads:
         result = {"run": str(run.directory), "epochs": run.epochs, "steps": run.steps, "metrics": run.metrics}

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
+import torch
 import yaml
 from annotated_types import Ge
 from tensorboardX import SummaryWriter, summary
@@ -157,7 +158,9 @@ def _add_graph(writer: SummaryWriter, run: Run) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            writer.add_graph(_MainOutput(model.eval()), image, verbose=False)
+            # torch would compile what it traced and run it three times more, to compare.
+            traced = torch.jit.trace(_MainOutput(model.eval()), image, check_trace=False)  # type: ignore[no-untyped-call]
+            writer.add_graph(traced, image)
     # Tracing runs arbitrary model code; a model that cannot be traced trains all the same.
     except Exception as error:
         writer.add_text("graph", f"The model could not be traced: {type(error).__name__}: {error}")
