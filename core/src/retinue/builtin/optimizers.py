@@ -1,4 +1,4 @@
-"""torch.optim's optimizers by name, with torch's defaults, but for SGD, Adam and AdamW in one kernel for all parameters.
+"""torch.optim's optimizers by name, with torch's defaults, but that SGD, Adam and AdamW are fused: one kernel for all.
 
 LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone: they fit no plain loop or not every model."""
 
