@@ -153,10 +153,15 @@ def test_evaluation_of_the_same_weights_is_equal_in_any_number_of_processes(
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("optimizer", ["use='adam',lr=0.001", "use='sgd',lr=0.01,momentum=0.9"])
 def test_what_fsdp2_saves_is_used_and_continued_by_one_process(
-    shared: Path, tmp_path: Path, records: Records, retinue: Callable[..., subprocess.CompletedProcess[str]]
+    optimizer: str,
+    shared: Path,
+    tmp_path: Path,
+    records: Records,
+    retinue: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    form = ["model=mlp", "train.strategy=fsdp2", "train.ema=0.9", "optimizer={use='adam',lr=0.001}"]
+    form = ["model=mlp", "train.strategy=fsdp2", "train.ema=0.9", f"optimizer={{{optimizer}}}"]
     whole, shards = tmp_path / "whole", tmp_path / "shards"
     train(shared, *form, "--out", whole)
     process = start(shared, *form, "--processes", 2, "--out", shards)

@@ -30,8 +30,9 @@ SCENES = [
     "task=segmentation",
     *(f'data.{part}={{ use = "digit-scenes", part = "{part}", samples = 64 }}' for part in ("train", "val")),
 ]
+LARGER = [f'data.{part}.transforms=[{{ use = "resize", size = [16, 16] }}]' for part in ("train", "val")]
 USES: dict[str, tuple[str, str, list[str]]] = {
-    "airbench": ("model", "airbench", ["model.use=airbench"]),
+    "airbench": ("model", "airbench", ["model.use=airbench", *LARGER]),
     "dice": ("loss", "dice", ["loss.use=dice"]),
     "imgaug-aug": ("transform", "imgaug-aug/fliplr", ['data.train.transforms=[{ use = "imgaug-aug/fliplr" }]']),
     "resnet": ("model", "resnet20", ["model.use=resnet20"]),

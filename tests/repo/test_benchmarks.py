@@ -41,9 +41,10 @@ def test_a_round_prints_a_ratio_for_each_contender() -> None:
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert re.findall(r"^(.*?) +\d\.\d\d +\d\.\d\d +\d\.\d\d +\d+$", printed, re.MULTILINE) == [
         "tutorial's loop, SGD",
-        "retinue",
+        "retinue, the same SGD",
+        "retinue, its own SGD",
         "hand-tuned",
         "tutorial's loop, Adam",
         "retinue, the same Adam",
-        "retinue, its own default",
+        "retinue, its own Adam",
     ]

@@ -204,7 +204,7 @@ def test_a_picture_that_a_transform_refuses_is_not_left_out(cache: str, root: Pa
 def test_what_does_not_fit_is_read_anew(root: Path, build: BuildRun, caplog: pytest.LogCaptureFixture) -> None:
     spec = settings(root, TRANSFORMS["resized"][0])
     fresh = build(spec | {"data.cache": "none"})[0]
-    kept = build(spec | {"data.cache": "ram", "data.cache_gib": 2000 / 2**30})[0]
+    kept = build(spec | {"data.cache": "ram", "data.cache_gib": 10_000 / 2**30})[0]
     for epoch in range(2):
         require_same(fresh.train, kept.train, epoch)
     assert sum("the remaining samples are read from their files" in message for message in caplog.messages) == 1
@@ -212,9 +212,9 @@ def test_what_does_not_fit_is_read_anew(root: Path, build: BuildRun, caplog: pyt
 
 WHY: dict[str, tuple[dict[str, Any], str]] = {
     "asked": ({"cache": "none"}, 'streamed path, for data.cache = "none" keeps no samples in memory'),
-    "streamed": ({"path": "streamed"}, "streamed path, as data.path says"),
+    "streamed": ({"path": "streamed"}, "streamed path, for data.path says so"),
     "processes": ({"worker_kind": "process"}, 'for data.worker_kind = "process" keeps no samples in memory'),
-    "too large": ({"cache_gib": 1e-5}, "for samples would fill about 1.3e-05 GiB, data.cache_gib allows for 1e-05"),
+    "too large": ({"cache_gib": 1e-5}, "for all samples would fill about 6.7e-05 GiB, and data.cache_gib is 1e-05"),
     "kept": ({}, "batched path, for its samples are kept in memory, and its transforms take batches"),
     "workers": ({"workers": 2}, "batched path, for its samples are kept in memory"),
 }
@@ -252,18 +252,18 @@ def test_what_is_read_once_needs_no_memory(root: Path, train: Train) -> None:
         (
             TRANSFORMS["resized"][0],
             {"cache_gib": 1e-5},
-            "samples would fill about .* GiB, data.cache_gib allows for 1e-05",
+            "all samples would fill about .* GiB, and data.cache_gib is 1e-05",
         ),
     ],
 )
 def test_what_cannot_be_batched_is_told(
     transforms: list[Any], data: dict[str, Any], says: str, root: Path, build: BuildRun
 ) -> None:
-    with pytest.raises(SpecError, match=f"data.train cannot be batched: {says}; take another"):
+    with pytest.raises(SpecError, match=f'data.train cannot be batched: {says}; data.path = "auto"'):
         build(settings(root, transforms, path="batched", **data))
 
 
-def test_a_check_reads_no_more_than_the_first_samples(root: Path, plan: Any) -> None:
+def test_a_check_does_without_samples_that_cannot_be_read(root: Path, plan: Any) -> None:
     for path in root.glob("*/[1-9].jpg"):
         path.write_bytes(b"no picture")
     found = inspect_run(plan(settings(root, TRANSFORMS["resized"][0])))

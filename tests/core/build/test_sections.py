@@ -223,7 +223,7 @@ def test_batches_are_made_at_once_where_they_can_be(
     ],
 )
 def test_what_cannot_be_batched_is_told(overrides: dict[str, Any], reason: str, build) -> None:
-    with pytest.raises(SpecError, match=rf"data.(train|val) cannot be batched: {reason}; take another, or set"):
+    with pytest.raises(SpecError, match=rf'data.(train|val) cannot be batched: {reason}; data.path = "auto"'):
         build({**overrides, "data.path": "batched"})
 
 

@@ -83,7 +83,7 @@ def _describe_data(plan: Plan, parts: Parts, made_up: Mapping[str, str]) -> dict
 
 def _describe_paths(plan: Plan, sections: list[Section]) -> dict[str, str]:
     ways = {section.name: choose_way(plan, section) for section in cache_sections(plan, sections, Group())}
-    return {f"{name} path": f"{way.path}, {way.reason}" for name, way in ways.items()}
+    return {f"{name} path": f"{way.path}, for {way.reason}" for name, way in ways.items()}
 
 
 def _count_steps(plan: Plan, train: Section | None) -> dict[str, int]:

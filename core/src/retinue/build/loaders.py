@@ -17,12 +17,10 @@ from retinue.data.preparation import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers, choose_workers
 from retinue.engine.distributed import Group
-from retinue.errors import DataError, Problem, SpecError
+from retinue.errors import DataError
 from retinue.plan import Plan
 
 logger = logging.getLogger("retinue")
-
-READ_ONCE = "samples are read once"
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Way:
     tensors: Batch | None = None
 
     def __str__(self) -> str:
-        return f"{self.path} path, {self.reason}"
+        return f"{self.path} path, for {self.reason}"
 
 
 def prepare_samples(plan: Plan, section: Section, device: torch.device, gathers: bool = False) -> PreparedSamples:
@@ -74,7 +72,6 @@ def build_loader(
 
     Raises:
         DataError: with `drop_last` there would be none.
-        SpecError: they cannot be made on the path that the spec asks for.
     """
     order = build_order(plan, section, group, learnt)
     way = choose_way(plan, section)
@@ -107,33 +104,28 @@ def build_order(plan: Plan, section: Section, group: Group, learnt: bool) -> Epo
 
 
 def choose_way(plan: Plan, section: Section) -> Way:
-    """Choose between the streamed and the batched path.
-
-    Raises:
-        SpecError: the spec asks for the batched path, and it cannot be.
-    """
+    """Choose between the streamed and the batched path."""
     data, dataset = plan.spec.data, section.dataset
     if data.path == "streamed":
-        return Way("streamed", "as data.path says")
+        return Way("streamed", "data.path says so")
     if data.path == "auto" and dataset.in_memory and data.workers not in ("auto", 0):
-        return Way("streamed", "for data.workers asks for workers")
+        return Way("streamed", "data.workers asks for workers")
     tensors = None if section.preparation.unkeyed else dataset.tensors()
-    hindrance = None if tensors is not None else _find_hindrance(section)
-    if hindrance is None:
-        return Way("batched", "for its samples are kept in memory, and its transforms take batches", tensors)
-    if data.path == "batched" and hindrance != READ_ONCE:
-        problem = f'data.{section.name} cannot be batched: {hindrance}; take another, or set data.path = "auto"'
-        raise SpecError([Problem(problem, plan.layers.locate(("data", "path")))])
-    return Way("streamed", f"for {hindrance}")
+    reason = _explain_streaming(section) if tensors is None else None
+    if reason is not None:
+        return Way("streamed", reason)
+    return Way("batched", "its samples are kept in memory, and its transforms take batches", tensors)
 
 
-def _find_hindrance(section: Section) -> str | None:
-    """Return why a section without tensors cannot be batched."""
+def _explain_streaming(section: Section) -> str | None:
+    """Return why the batches of a section without tensors cannot be made at once."""
     if section.preparation.unkeyed:
         return section.preparation.explain_unkeyed()
     if section.dataset.in_memory:
         return "the data set has no tensors in memory"
     if not isinstance(section.dataset, CachedDataset):
-        return section.uncached or READ_ONCE
-    fixing = None if section.dataset.has_one_size else section.preparation.fixing
-    return fixing and f"pictures get one size by {fixing} alone, in every epoch anew"
+        return section.uncached
+    fixing = section.preparation.fixing
+    if fixing is None or section.dataset.has_one_size:
+        return None
+    return f"pictures get one size by {fixing} alone, in every epoch anew"

@@ -27,14 +27,14 @@ class Section:
     """The data of one section, ready to be batched.
 
     Attributes:
-        uncached: why its samples are not kept once they are read; None where they are, or need not be.
+        uncached: why its samples are not kept once they are read; None where they need not be.
     """
 
     name: str
     dataset: Dataset
     preparation: Preparation
     mixing: list[BatchTransform]
-    uncached: str | None = None
+    uncached: str | None = "samples are read once"
 
 
 def open_dataset(builder: Builder, name: str) -> Dataset:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import torch
 from annotated_types import Ge, Gt, Interval
 from torch import optim
+from torch.distributed.tensor import DTensor
 
 from retinue.errors import Problem, SpecError
 
@@ -40,12 +41,14 @@ def sgd(
     """
     if nesterov and (momentum == 0 or dampening != 0):
         raise SpecError([Problem("nesterov needs a momentum above 0 and no dampening")])
-    # A momentum that begins at 0 is a first step that is not dampened.
-    fused = _is_fusible(params) if momentum == 0 or dampening == 0 else None
+    parameters = _list_parameters(params)
+    # A momentum that begins at 0 is a first step that is not dampened. Of a sharded model torch has no such kernel.
+    may_fuse = (momentum == 0 or dampening == 0) and not any(isinstance(p, DTensor) for p in parameters)
+    fused = _is_fusible(params) if may_fuse else None
     optimizer = optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov, fused=fused)
     if fused and momentum:
         # The kernel fails where a parameter gets its first gradient later than others: it thaws, or a path is dropped.
-        for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
+        for parameter in parameters:
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer
 
@@ -261,6 +264,10 @@ def adafactor(
 
 def _is_fusible(params: Any) -> bool | None:
     """Say whether one kernel can change all parameters; None leaves the choice to torch."""
-    groups = [group["params"] if isinstance(group, dict) else [group] for group in params]
-    fusible = {"cpu", "cuda"}.issuperset(parameter.device.type for group in groups for parameter in group)
+    fusible = {"cpu", "cuda"}.issuperset(parameter.device.type for parameter in _list_parameters(params))
     return True if fusible else None
+
+
+def _list_parameters(params: Any) -> list[torch.Tensor]:
+    groups = [group["params"] if isinstance(group, dict) else [group] for group in params]
+    return [parameter for group in groups for parameter in group]

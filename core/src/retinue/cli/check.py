@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from retinue.cli.garbage import resume_collection
 from retinue.cli.opening import open_plan
 from retinue.cli.output import json_option, open_registry, print_json, print_table
 from retinue.errors import ComponentError, Problem, RetinueError, SpecError
@@ -33,6 +34,7 @@ def command(spec: Path, overrides: tuple[str, ...], runs: bool, fake: bool, as_j
         plan = open_plan(spec, overrides, open_registry())
         from retinue.build.inspection import inspect_run
 
+        resume_collection()
         found = inspect_run(plan, real=runs, fake=fake)
     except RetinueError as error:
         if not as_json:

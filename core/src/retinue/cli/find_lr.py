@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinue.cli.garbage import resume_collection
 from retinue.cli.opening import open_plan
 from retinue.cli.output import json_option, open_registry, print_json, write_picture
 from retinue.errors import TrainingError
@@ -72,6 +73,7 @@ def _test_rates(plan: Plan, low: float, high: float, steps: int) -> LrCurve:
     from retinue.rundir import RunDirectory
     from retinue.training import prepare_process
 
+    resume_collection()
     plain = replace(plan, schedulers=[], callbacks=[])
     with explain_faults(), prepare_process(plain, Group()):
         directory = RunDirectory.choose(None, plan.spec.name)

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 
 def open_plan(spec: Path, overrides: tuple[str, ...], registry: Registry) -> Plan:
-    """Return the plan of a spec; components in it that their plug-ins want replaced get one line each on stderr.
+    """Return the plan of a spec, and print a line on stderr for each component that its plug-in wants replaced.
 
     Raises:
         SpecError, PluginError: see `make_plan`.
     """
     plan = make_plan(load_spec(spec, overrides), registry)
-    resume_collection()
     for planned in plan.components():
         component = planned.component
         position = plan.layers.locate((*planned.path, "use")) or plan.layers.locate(planned.path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from retinue.cli.garbage import resume_collection
 from retinue.cli.opening import open_plan
 from retinue.cli.output import open_registry, write_picture
 from retinue.errors import DataError
@@ -36,6 +37,7 @@ def command(spec: Path, overrides: tuple[str, ...], split: str, count: int, out:
     from retinue.api.sheet import draw_samples
     from retinue.build import Builder, build_section
 
+    resume_collection()
     section = build_section(Builder(plan), split)
     samples = list(islice(_prepare_samples(plan, section, learnt=split == "train"), count))
     sheet = draw_samples(samples, section.dataset.info)

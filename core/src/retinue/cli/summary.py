@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinue.cli.garbage import resume_collection
 from retinue.cli.opening import open_plan
 from retinue.cli.output import json_option, open_registry, print_json, print_table
 from retinue.errors import TrainingError
@@ -52,6 +53,7 @@ def _build_model(plan: Plan) -> tuple[nn.Module, Tensor]:
     from retinue.engine.devices import scale_image
     from retinue.engine.finetuning import FreezeRule, Freezing
 
+    resume_collection()
     builder = Builder(plan)
     section = build_section(builder, "train")
     example = prepare_example(section, plan.spec.seed)

@@ -22,6 +22,11 @@ Marks = tuple[tuple[int, int], ...]
 
 GIB = 2**30
 
+AROUND = 2048
+"""Bytes that a kept sample takes besides its pixels: its dict, path, marks, and what tensors are made of."""
+
+CONTAINER = Path("/sys/fs/cgroup")
+
 NOTHING = np.zeros(1, dtype=np.uint64)
 """The key of what draws nothing."""
 
@@ -80,7 +85,7 @@ class CachedDataset(Dataset):
     @property
     def has_one_size(self) -> bool:
         """Whether all pictures that are given out are known to have one size."""
-        return self.info.image_size is not None or self.preparation.fixing is not None
+        return self.preparation.fixing is not None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -128,24 +133,27 @@ def mark_files(files: Sequence[str | Path]) -> Marks:
         return ()
 
 
-def part_fixed(preparation: Preparation, sample: Sample) -> tuple[Preparation, Preparation, int]:
-    """Return the transforms that samples are kept after, those that are left for every epoch, and a kept one's bytes.
+def part_fixed(preparation: Preparation, samples: Sequence[Sample]) -> tuple[Preparation, Preparation, int]:
+    """Return the transforms that samples are kept after, those that are left for every epoch, and the bytes of these
+    samples as they are kept.
 
-    The former draw nothing. They are as many as leave the fewest bytes of a sample.
+    The former draw nothing. They are as many as leave the fewest bytes.
     """
     transforms = preparation.transforms
-    least, count = _measure(sample), 0
+    least, count = sum(map(_measure, samples)), 0
     for number, (_, transform) in enumerate(transforms, start=1):
         if not isinstance(transform, KeyedTransform) or transform.random:
             break
-        sample = Preparation(transforms[number - 1 : number])(sample, Draws(NOTHING))
-        if _measure(sample) <= least:
-            least, count = _measure(sample), number
+        act = Preparation(transforms[number - 1 : number])
+        samples = [act(sample, Draws(NOTHING)) for sample in samples]
+        size = sum(map(_measure, samples))
+        if size <= least:
+            least, count = size, number
     return Preparation(transforms[:count]), Preparation(transforms[count:]), least
 
 
 def _measure(sample: Sample) -> int:
-    return sum(value.nbytes for value in sample.values() if isinstance(value, Tensor))
+    return AROUND + sum(value.nbytes for value in sample.values() if isinstance(value, Tensor))
 
 
 def measure_free() -> int:
@@ -156,8 +164,10 @@ def measure_free() -> int:
     except (OSError, StopIteration):
         return 4 * GIB
     try:
-        # A container's share may be less.
-        most, taken = (int(Path("/sys/fs/cgroup", name).read_text()) for name in ("memory.max", "memory.current"))
-    except (OSError, ValueError):
+        # A container's share may be less; files that it has read count there, and give way.
+        most, taken = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+        lines = (CONTAINER / "memory.stat").read_text().splitlines()
+        files = next(int(line.split()[1]) for line in lines if line.startswith("inactive_file"))
+    except (OSError, ValueError, StopIteration):
         return free
-    return min(free, max(0, most - taken))
+    return min(free, max(0, most - taken + files))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import Batch, Dataset, Draws, KeyedTransform, Sample
@@ -239,6 +240,11 @@ class PreparedBatch:
         """Return the batch with its tensors of the kinds that they were."""
         items = self.batch.items()
         return {key: value.as_subclass(self.kinds[key]) if key in self.kinds else value for key, value in items}
+
+    def pin_memory(self) -> PreparedBatch:
+        """Return it where a GPU takes it from without waiting; torch's DataLoader asks for it by this name."""
+        batch = {key: value.pin_memory() if isinstance(value, Tensor) else value for key, value in self.batch.items()}
+        return replace(self, batch=batch)
 
 
 def _find_kinds(sample: Sample) -> dict[str, type[tv_tensors.TVTensor]]:

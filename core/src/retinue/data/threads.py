@@ -7,12 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from retinue.api import Batch
 from retinue.data.preparation import PreparedBatch, PreparedSamples
 from retinue.data.sampling import EpochBatches, SampleKey
 from retinue.errors import RetinueError
@@ -58,7 +55,7 @@ class ThreadedBatches:
         if self.device.type == "cuda" and isinstance(prepared, PreparedBatch):
             # Pinning from another GPU's context would take memory there.
             torch.cuda.set_device(self.device)
-            return replace(prepared, batch=_pin(prepared.batch))
+            return prepared.pin_memory()
         return prepared
 
 
@@ -67,10 +64,6 @@ def _until(closing: threading.Event, keys: Iterable[SampleKey]) -> Iterator[Samp
         if closing.is_set():
             raise CancelledError
         yield key
-
-
-def _pin(batch: Batch) -> Batch:
-    return {key: value.pin_memory() if isinstance(value, Tensor) else value for key, value in batch.items()}
 
 
 @contextmanager

@@ -10,7 +10,10 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 KEPT = 2**30
-"""Bytes that are free and stay with the process."""
+"""Most bytes that stay at the end of the heap when they are free."""
+
+LARGEST = (2**28, 2**25)
+"""Bytes of the largest block that stays; older releases of glibc take no more than the second."""
 
 
 def keep_freed_memory() -> None:
@@ -24,6 +27,6 @@ def keep_freed_memory() -> None:
     if sys.platform != "linux" or chosen:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for parameter, value in ((M_MMAP_THRESHOLD, KEPT), (M_TRIM_THRESHOLD, KEPT), (M_ARENA_MAX, 1)):
-            mallopt(parameter, value)
+    if mallopt is not None and any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGEST):
+        mallopt(M_TRIM_THRESHOLD, KEPT)
+        mallopt(M_ARENA_MAX, 1)

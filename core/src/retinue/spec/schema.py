@@ -74,8 +74,8 @@ class DataTable(Table):
     )
     path: Literal["auto", "streamed", "batched"] = Field(
         "auto",
-        description="how batches are made: streamed, sample by sample; batched, at once from tensors in memory; "
-        "auto: batched where data set, transforms and workers allow it",
+        description="how batches are made: streamed, sample by sample; batched, at once from samples in memory; "
+        "auto: batched where data and transforms allow it",
     )
     cache: Literal["auto", "ram", "none"] = Field(
         "auto",
@@ -85,8 +85,8 @@ class DataTable(Table):
     cache_gib: float | None = Field(
         None,
         gt=0,
-        description="most memory for them, in GiB; default: half of what is free when the run starts, "
-        "with auto no more than 1",
+        description="most memory for them in each process, in GiB; default: its share of half of what is free when "
+        "the run starts, with auto no more than 1",
     )
     unreadable: Literal["stop", "skip"] = Field(
         "stop", description="what becomes of a run that meets a sample it cannot read; skip leaves it out and counts it"
