@@ -57,7 +57,7 @@ class Normalize(Fixed):
         """Compute what torchvision does, a few pictures at a time: what lies between stays in the processor's cache."""
         mean, std = (torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (self.mean, self.std))
         pictures = images.reshape(-1, *images.shape[-3:])
-        normalized = torch.empty(pictures.shape, device=images.device)
+        normalized = torch.empty(pictures.shape, dtype=torch.float32, device=images.device)
         count = max(1, NEAR // pictures[0].numel()) if images.device.type == "cpu" else len(pictures)
         for own, part in zip(torch.split(normalized, count), torch.split(pictures, count), strict=True):
             torch.div(functional.to_dtype(part, torch.float32, scale=True) - mean, std, out=own)
