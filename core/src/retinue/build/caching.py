@@ -40,7 +40,7 @@ def cache_sections(plan: Plan, sections: Sequence[Section], group: Group) -> lis
     readable = [section for section in sections if not section.dataset.in_memory]
     reasons = {section.name: _explain_refusal(plan, section) for section in readable}
     cached = {section.name: _cache_section(section, budget) for section in readable if reasons[section.name] is None}
-    needed, limit = sum(size for _, size in cached.values()), _read_limit(plan) or UNASKED
+    needed, limit = sum(size for _, size in cached.values()), _read_limit(plan)
     if plan.spec.data.cache == "auto" and needed > limit:
         reason = f"all samples would fill about {needed / GIB:.2g} GiB, and data.cache_gib is {limit / GIB:.2g}"
         reasons |= dict.fromkeys(cached, reason)
@@ -54,14 +54,16 @@ def cache_sections(plan: Plan, sections: Sequence[Section], group: Group) -> lis
     return found
 
 
-def _read_limit(plan: Plan) -> int | None:
+def _read_limit(plan: Plan) -> int:
     gib = plan.spec.data.cache_gib
-    return None if gib is None else int(gib * GIB)
+    return UNASKED if gib is None else int(gib * GIB)
 
 
 def _choose_size(plan: Plan, group: Group) -> int:
+    if plan.spec.data.cache_gib is not None:
+        return _read_limit(plan)
     share = measure_free() // 2 // group.local_size
-    return _read_limit(plan) or (min(UNASKED, share) if plan.spec.data.cache == "auto" else share)
+    return min(UNASKED, share) if plan.spec.data.cache == "auto" else share
 
 
 def _explain_refusal(plan: Plan, section: Section) -> str | None:

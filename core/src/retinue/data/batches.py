@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -42,9 +42,14 @@ def _stack(values: list[Any]) -> Any:
     return stacked
 
 
+def change_tensors(given: Sample | Batch, act: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """Return a sample or a batch with each of its tensors changed; strings and numbers pass by."""
+    return {key: act(value) if isinstance(value, Tensor) else value for key, value in given.items()}
+
+
 def strip_kinds(batch: Batch) -> Batch:
     """Return the batch as collating leaves it: the model and mixing see plain tensors."""
-    return {key: value.as_subclass(Tensor) if isinstance(value, Tensor) else value for key, value in batch.items()}
+    return change_tensors(batch, lambda value: value.as_subclass(Tensor))
 
 
 def take_samples(batch: Batch, indices: Tensor) -> Batch:
@@ -59,9 +64,7 @@ def take_samples(batch: Batch, indices: Tensor) -> Batch:
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
     """Return the batch with its tensors on a device; a copy from pinned memory does not wait."""
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value for key, value in batch.items()
-    }
+    return change_tensors(batch, lambda value: value.to(device, non_blocking=True))
 
 
 def slice_batch(batch: Batch, start: int, end: int) -> Batch:

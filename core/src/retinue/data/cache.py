@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from retinue.api import Dataset, Draws, KeyedTransform, Sample
+from retinue.data.batches import change_tensors
 from retinue.data.preparation import Preparation
 
 logger = logging.getLogger("retinue")
@@ -98,18 +100,14 @@ class CachedDataset(Dataset):
             kept = (marks, self._prepare(self.dataset[index]))
             self._keep(index, *kept)
         sample = kept[1]
-        if not self.copies:
-            return dict(sample)
-        return {key: value.clone() if isinstance(value, Tensor) else value for key, value in sample.items()}
+        return change_tensors(sample, Tensor.clone) if self.copies else dict(sample)
 
     def _prepare(self, sample: Sample) -> Sample:
         if not self.preparation.transforms:
             return sample
         # A crop is a view that would keep the whole picture.
-        return {
-            key: value.clone(memory_format=torch.contiguous_format) if isinstance(value, Tensor) else value
-            for key, value in self.preparation(sample, Draws(NOTHING)).items()
-        }
+        copy = partial(Tensor.clone, memory_format=torch.contiguous_format)
+        return change_tensors(self.preparation(sample, Draws(NOTHING)), copy)
 
     def _keep(self, index: int, marks: Marks, sample: Sample) -> None:
         before = self._kept.pop(index, None)

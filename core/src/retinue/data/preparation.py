@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import Batch, Dataset, Draws, KeyedTransform, Sample
-from retinue.data.batches import collate, describe_sample, strip_kinds
+from retinue.data.batches import change_tensors, collate, describe_sample, strip_kinds
 from retinue.data.keys import Purpose, derive_key, derive_sample_keys, preserve_generators, seed_generators
 from retinue.data.sampling import SampleKey
 from retinue.errors import DataError, RetinueError
@@ -41,8 +41,12 @@ class Preparation:
     @property
     def fixing(self) -> str | None:
         """Name of the first transform after which pictures have one size."""
-        keyed = ((name, kind) for name, kind in self.transforms if isinstance(kind, KeyedTransform))
-        return next((name for name, kind in keyed if kind.fixes_size), None)
+        count = self._count_until_fixed()
+        return None if count is None else self.transforms[count - 1][0]
+
+    def _count_until_fixed(self) -> int | None:
+        kinds = enumerate((kind for _, kind in self.transforms), start=1)
+        return next((n for n, kind in kinds if isinstance(kind, KeyedTransform) and kind.fixes_size), None)
 
     def explain_unkeyed(self) -> str:
         """Say why whole batches cannot go through."""
@@ -51,10 +55,9 @@ class Preparation:
     def part(self) -> tuple[Preparation, Preparation]:
         """Return the transforms that see samples one by one, up to that which gives them one size, and those after
         it, which may see whole batches: all of them are keyed."""
-        kinds = [transform for _, transform in self.transforms]
-        fixing = (n for n, kind in enumerate(kinds, start=1) if isinstance(kind, KeyedTransform) and kind.fixes_size)
-        unkeyed = (n for n, kind in enumerate(kinds, start=1) if not isinstance(kind, KeyedTransform))
-        end = max(next(fixing, len(kinds)), *unkeyed, 0)
+        kinds = enumerate((kind for _, kind in self.transforms), start=1)
+        unkeyed = (n for n, kind in kinds if not isinstance(kind, KeyedTransform))
+        end = max(self._count_until_fixed() or len(self.transforms), *unkeyed, 0)
         return Preparation(self.transforms[:end]), Preparation(self.transforms[end:])
 
     def __call__(self, sample: Sample, draws: Draws | None = None) -> Sample:
@@ -243,8 +246,7 @@ class PreparedBatch:
 
     def pin_memory(self) -> PreparedBatch:
         """Return it where a GPU takes it from without waiting; torch's DataLoader asks for it by this name."""
-        batch = {key: value.pin_memory() if isinstance(value, Tensor) else value for key, value in self.batch.items()}
-        return replace(self, batch=batch)
+        return replace(self, batch=change_tensors(self.batch, Tensor.pin_memory))
 
 
 def _find_kinds(sample: Sample) -> dict[str, type[tv_tensors.TVTensor]]:

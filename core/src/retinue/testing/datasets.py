@@ -8,11 +8,11 @@ from torch import Tensor
 
 from retinue.api import Dataset, Sample
 from retinue.build.samples import find_fault
-from retinue.data.batches import collate
+from retinue.data.batches import change_tensors, collate
 from retinue.testing.processes import run_elsewhere
 from retinue.testing.rule import NotApplicable, require, rule
 from retinue.testing.subject import Subject
-from retinue.testing.transforms import copy, same
+from retinue.testing.transforms import same
 
 MOST = 64
 """Samples that are looked at, spread over the set."""
@@ -82,7 +82,7 @@ def same_index_same_sample(subject: Subject) -> None:
     dataset: Dataset = subject.build()
     for index in pick(dataset)[:8]:
         first = dataset[index]
-        before = copy(first)
+        before = change_tensors(first, Tensor.clone)
         first["image"].fill_(7)
         require(
             same(before, dataset[index]),

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from retinue.api import Batch, BatchTransform, Draws, KeyedTransform, Sample
-from retinue.data.batches import collate
+from retinue.data.batches import change_tensors, collate
 from retinue.data.keys import preserve_generators, seed_generators
 from retinue.testing.alignment import compare
 from retinue.testing.case import Case
@@ -48,10 +48,6 @@ def make_input(transform: Any, case: Case) -> Sample | Batch:
         return photo if case.masks else {key: value for key, value in photo.items() if key != "mask"}
     label = torch.arange(COUNT) % case.classes
     return {"image": draw_pictures(case), "label": label, "path": [f"{number}.png" for number in range(COUNT)]}
-
-
-def copy(given: Any) -> Any:
-    return {key: value.clone() if isinstance(value, Tensor) else value for key, value in given.items()}
 
 
 def same(one: Any, other: Any) -> bool:
@@ -153,7 +149,7 @@ def leaves_its_input_alone(subject: Subject) -> None:
     """A data set in memory gives the same tensors again."""
     transform = subject.build()
     given = make_input(transform, subject.case)
-    before = copy(given)
+    before = change_tensors(given, Tensor.clone)
     for key in KEYS:
         draw(transform, given, key)
         changed = [name for name in before if not _equal(before[name], given.get(name))]
