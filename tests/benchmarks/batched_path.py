@@ -25,7 +25,8 @@ from retinue.builtin.transforms.scaling import STATS, normalize
 from retinue.builtin.transforms.warping import random_horizontal_flip
 from retinue.data.batched import BatchedLoader
 from retinue.data.loading import Batches, Loader
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers
 

@@ -33,7 +33,8 @@ from retinue.builtin.transforms.scaling import normalize
 from retinue.builtin.transforms.warping import random_horizontal_flip
 from retinue.data.cache import Budget, CachedDataset
 from retinue.data.loading import Loader
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers
 from retinue.engine.allocation import keep_freed_memory

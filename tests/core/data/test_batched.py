@@ -23,7 +23,8 @@ from retinue.builtin.transforms.scaling import normalize
 from retinue.builtin.transforms.warping import random_affine, random_horizontal_flip
 from retinue.data.batched import BatchedLoader
 from retinue.data.loading import Batches, Loader
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.splitting import Part
 from retinue.data.workers import Workers

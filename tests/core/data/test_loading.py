@@ -17,7 +17,8 @@ from torchvision.transforms import v2
 
 from retinue.api import Batch, DataInfo, Dataset, Sample, read_image
 from retinue.data.loading import Loader
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers
 from retinue.errors import DataError

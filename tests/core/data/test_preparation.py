@@ -9,7 +9,8 @@ from torchvision import tv_tensors
 
 from retinue.api import DataInfo, Dataset, Sample
 from retinue.data.batches import collate, join_batches, slice_batch
-from retinue.data.preparation import Preparation, PreparedBatch, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedBatch, PreparedSamples
 from retinue.errors import DataError
 
 

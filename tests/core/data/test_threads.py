@@ -14,7 +14,8 @@ from torch import Tensor
 from retinue.api import Batch, DataInfo, Dataset, Draws, KeyedTransform, Sample, read_image
 from retinue.builtin.transforms import framing, scaling, warping
 from retinue.data.loading import Loader
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.threads import open_pool
 from retinue.data.workers import Workers

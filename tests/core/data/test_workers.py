@@ -13,7 +13,8 @@ from retinue.api import DataInfo, Dataset, Sample
 from retinue.builtin.transforms import warping
 from retinue.data import workers
 from retinue.data.cache import Budget, CachedDataset
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.workers import Workers, choose_threads, choose_workers, count_cores, measure_threads
 from retinue.errors import DataError
 

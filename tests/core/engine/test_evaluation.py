@@ -9,7 +9,8 @@ from torchvision import tv_tensors
 from retinue.api import Batch, DataInfo, Dataset, Output, Sample, Task
 from retinue.builtin.metrics.classes import Accuracy
 from retinue.data.loading import Loader
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers
 from retinue.engine.evaluation import evaluate

@@ -11,7 +11,8 @@ from torchvision.transforms import v2
 
 from retinue.api import Batch, DataInfo, Dataset, Sample
 from retinue.data.loading import Loader
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers
 from retinue.errors import DataError, SpecError

@@ -13,7 +13,7 @@ from retinue.build.sections import Section
 from retinue.data.batched import BatchedLoader
 from retinue.data.cache import CachedDataset
 from retinue.data.loading import Batches, Loader
-from retinue.data.preparation import PreparedSamples
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers, choose_workers
 from retinue.engine.distributed import Group

@@ -14,7 +14,8 @@ from retinue.api import BatchTransform, DataInfo, Dataset, Sample
 from retinue.build.builder import Builder
 from retinue.build.samples import find_fault
 from retinue.data.keys import preserve_generators
-from retinue.data.preparation import Preparation, PreparedSamples
+from retinue.data.preparation import Preparation
+from retinue.data.samples import PreparedSamples
 from retinue.data.splitting import Part, split_indices
 from retinue.errors import DataError
 from retinue.plan import PlannedDataset

@@ -11,7 +11,7 @@ from retinue.api import Batch, Draws
 from retinue.data.batches import move_batch, strip_kinds, take_samples
 from retinue.data.keys import derive_sample_keys
 from retinue.data.loading import Batches
-from retinue.data.preparation import PreparedSamples
+from retinue.data.samples import PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.workers import Workers
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from retinue.api import Batch
 from retinue.data.batches import move_batch
-from retinue.data.preparation import PreparedBatch, PreparedSamples
+from retinue.data.samples import PreparedBatch, PreparedSamples
 from retinue.data.sampling import EpochBatches
 from retinue.data.threads import ThreadedBatches
 from retinue.data.workers import Workers

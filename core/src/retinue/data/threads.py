@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-from retinue.data.preparation import PreparedBatch, PreparedSamples
+from retinue.data.samples import PreparedBatch, PreparedSamples
 from retinue.data.sampling import EpochBatches, SampleKey
 from retinue.errors import RetinueError
 

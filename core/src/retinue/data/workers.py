@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from retinue.data.cache import CachedDataset
-from retinue.data.preparation import PreparedSamples
+from retinue.data.samples import PreparedSamples
 from retinue.data.threads import open_pool
 from retinue.errors import DataError
 
